@@ -1,0 +1,101 @@
+# stockhold: `make` lists what can be done; `make check` is what CI runs.
+
+SHELL         := /bin/bash
+.SHELLFLAGS   := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Tools are built from pinned versions (internal/tools) and kept in bin/; a
+# changed pin rebuilds them.
+BIN      := $(CURDIR)/bin
+BUF      := $(BIN)/buf
+PLUGINS  := $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go
+CHECKER  := $(BIN)/staticcheck
+WITH_BIN := PATH="$(BIN):$$PATH"
+
+# The commit whose protos the present ones must stay compatible with. By default
+# the latest one that differs from what is here; `none` leaves the check out.
+BREAKING_AGAINST ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+# --- the program
+
+.PHONY: build
+build: ## build bin/stockhold, one static binary
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/stockhold ./cmd/stockhold
+
+.PHONY: run
+run: build ## build and serve with the embedded stores
+	$(BIN)/stockhold serve
+
+.PHONY: demo
+demo: build ## build and run the demonstration
+	$(BIN)/stockhold demo
+
+# --- checks
+
+.PHONY: check
+check: fmt-check vet proto-lint check-generate staticcheck test ## everything CI runs
+
+.PHONY: deps
+deps: ## see that the servers and the C compiler that the tests need are there
+	@scripts/deps
+
+.PHONY: test
+test: deps ## run all tests, against real servers, with the race detector
+	CGO_ENABLED=1 go test -race -timeout 9m ./...
+
+.PHONY: fmt-check
+fmt-check: ## see that gofmt has nothing to say
+	@unformatted=$$(gofmt -l .); \
+	if [[ -n $$unformatted ]]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: vet
+vet: ## run go vet
+	go vet ./...
+
+.PHONY: staticcheck
+staticcheck: $(CHECKER) ## run staticcheck
+	$(CHECKER) ./...
+
+# --- protobuf
+
+.PHONY: generate
+generate: $(BUF) $(PLUGINS) ## write gen/ from proto/
+	$(WITH_BIN) buf format --write
+	$(WITH_BIN) buf generate
+
+# Generates beside the tree and compares, so that a file that is missing, left
+# over or not added to git shows as well as one that differs.
+.PHONY: check-generate
+check-generate: $(BUF) $(PLUGINS) ## see that gen/ is what proto/ generates
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(WITH_BIN) buf generate --output "$$fresh"; \
+	diff --recursive --unified gen "$$fresh/gen" || { echo "gen/ is not what proto/ generates: run make generate"; exit 1; }
+
+.PHONY: proto-lint
+proto-lint: $(BUF) ## lint the protos, their format and their compatibility
+	$(WITH_BIN) buf lint
+	$(WITH_BIN) buf format --diff --exit-code
+	$(WITH_BIN) scripts/proto-breaking $(BREAKING_AGAINST)
+
+# Files, not phony: rebuilt when their pins change.
+$(BUF): internal/tools/buf/go.mod internal/tools/buf/go.sum
+	@echo "building buf (takes a minute or two, once)"
+	cd internal/tools/buf && CGO_ENABLED=0 go build -trimpath -o $@ github.com/bufbuild/buf/cmd/buf
+	@touch $@
+
+$(BIN)/protoc-gen-go: internal/tools/go.mod internal/tools/go.sum
+	cd internal/tools && CGO_ENABLED=0 go build -trimpath -o $@ google.golang.org/protobuf/cmd/protoc-gen-go
+	@touch $@
+
+$(BIN)/protoc-gen-connect-go: internal/tools/go.mod internal/tools/go.sum
+	cd internal/tools && CGO_ENABLED=0 go build -trimpath -o $@ connectrpc.com/connect/cmd/protoc-gen-connect-go
+	@touch $@
+
+$(CHECKER): internal/tools/go.mod internal/tools/go.sum
+	cd internal/tools && CGO_ENABLED=0 go build -trimpath -o $@ honnef.co/go/tools/cmd/staticcheck
+	@touch $@

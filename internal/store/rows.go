@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"gorm.io/gorm"
+
+	"stockhold/inventory"
+	"stockhold/reservation"
+)
+
+const (
+	stockColumns       = "location_id, sku, on_hand, reserved, committed, version"
+	reservationColumns = "rkey, owner, reservation_id, state, lane, due_at, line_count, fingerprint, created_at, expires_at, checks, parked_at, resolved_by, reference, reason"
+)
+
+// A lane sorts the rows that wait for the sweeper or for their deletion, see
+// the migration: the policy, and what has become of its checks.
+const (
+	lanePolicy   = 3 // mask of on_expiry
+	laneDeferred = 4
+	laneParked   = 8
+)
+
+func laneOf(r *reservation.Reservation) uint8 {
+	lane := uint8(r.OnExpiry)
+	if r.Checks > 0 {
+		lane |= laneDeferred
+	}
+	if !r.ParkedAt.IsZero() {
+		lane |= laneParked
+	}
+	return lane
+}
+
+// lanesOf lists the lanes of one policy: fresh holds first, parked ones last.
+func lanesOf(policy reservation.OnExpiry) []uint8 {
+	lane := uint8(policy)
+	return []uint8{lane, lane | laneDeferred, lane | laneParked, lane | laneDeferred | laneParked}
+}
+
+func scanStock(rows *sql.Rows) (inventory.Stock, error) {
+	var s inventory.Stock
+	err := rows.Scan(&s.Location, &s.SKU, &s.OnHand, &s.Reserved, &s.Committed, &s.Version)
+	return s, err
+}
+
+// scanReservation reads reservationColumns. The lines are read apart.
+func scanReservation(rows *sql.Rows) (*reservation.Reservation, error) {
+	var r reservation.Reservation
+	var lane uint8
+	var fingerprint sql.RawBytes
+	var due, created, expires, parked moment
+	err := rows.Scan(&r.Key, &r.Owner, &r.ID, &r.State, &lane, &due, &r.LineCount, &fingerprint,
+		&created, &expires, &r.Checks, &parked, &r.ResolvedBy, &r.Reference, &r.Reason)
+	if err != nil {
+		return nil, err
+	}
+	copy(r.Fingerprint[:], fingerprint)
+	r.OnExpiry = reservation.OnExpiry(lane & lanePolicy)
+	r.CreatedAt, r.ExpiresAt, r.ParkedAt = created.Time, expires.Time, parked.Time
+	if r.State == reservation.Reserved {
+		r.NextCheckAt = due.Time
+	} else {
+		r.ResolvedAt = due.Time
+	}
+	return &r, nil
+}
+
+// readLines fills in the lines of reservations, in key order.
+func readLines(ctx context.Context, conn gorm.ConnPool, held []*reservation.Reservation) error {
+	byKey := make(map[int64]*reservation.Reservation, len(held))
+	keys := make([]int64, 0, len(held))
+	for _, r := range held {
+		if r.LineCount > 0 && r.Lines == nil {
+			byKey[r.Key] = r
+			keys = append(keys, r.Key)
+			r.Lines = make([]inventory.Line, 0, r.LineCount)
+		}
+	}
+	return chunks(keys, lockChunk, func(keys []int64) error {
+		q := in(newStatement("SELECT rkey, location_id, sku, quantity FROM reservation_lines WHERE rkey IN "), keys)
+		q.add(" ORDER BY rkey, location_id, sku")
+		return queryRows(ctx, conn, q, func(rows *sql.Rows) error {
+			var key int64
+			var line inventory.Line
+			if err := rows.Scan(&key, &line.Location, &line.SKU, &line.Quantity); err != nil {
+				return err
+			}
+			r := byKey[key]
+			r.Lines = append(r.Lines, line)
+			return nil
+		})
+	})
+}
+
+// known tells which ids have a row.
+func (s *Store) known(ctx context.Context, conn gorm.ConnPool, ids []inventory.HoldID) ([]inventory.HoldID, error) {
+	var found []inventory.HoldID
+	err := chunks(ids, lockChunk, func(ids []inventory.HoldID) error {
+		q := newStatement("SELECT owner, reservation_id FROM reservations WHERE (owner, reservation_id) IN (" + s.dialect.pairs)
+		return queryRows(ctx, conn, q.holds(ids).add(")"), func(rows *sql.Rows) error {
+			var id inventory.HoldID
+			err := rows.Scan(&id.Owner, &id.ID)
+			found = append(found, id)
+			return err
+		})
+	})
+	return found, err
+}
+
+// keys adds the pairs of an IN list.
+func (s *statement) keys(keys []inventory.Key) *statement {
+	s.rows(len(keys), 2)
+	for _, k := range keys {
+		s.args = append(s.args, k.Location, k.SKU)
+	}
+	return s
+}
+
+// holds adds the pairs of an IN list.
+func (s *statement) holds(ids []inventory.HoldID) *statement {
+	s.rows(len(ids), 2)
+	for _, id := range ids {
+		s.args = append(s.args, id.Owner, id.ID)
+	}
+	return s
+}

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"gorm.io/gorm"
+
+	"stockhold/inventory"
+	"stockhold/reservation"
+)
+
+// tx is one transaction of a batch.
+type tx struct {
+	store   *Store
+	gorm    *gorm.DB
+	conn    gorm.ConnPool // the transaction's own connection
+	session int64         // the server's number of it, once Now was asked
+	over    bool
+}
+
+// Begin opens a READ COMMITTED transaction: every statement sees what was
+// committed before it, so that a row read under its lock is the row as it is.
+// On SQLite the transaction holds the one write lock from the start.
+func (s *Store) Begin(ctx context.Context) (reservation.Tx, error) {
+	var options *sql.TxOptions
+	if s.dialect.name == "mysql" {
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	db := s.write.WithContext(ctx).Begin(options)
+	if db.Error != nil {
+		return nil, s.fail("begin", db.Error)
+	}
+	return &tx{store: s, gorm: db, conn: db.Statement.ConnPool}, nil
+}
+
+func (t *tx) query(ctx context.Context, doing string, q *statement, scan func(*sql.Rows) error) error {
+	return t.store.fail(doing, queryRows(ctx, t.conn, q, scan))
+}
+
+func (t *tx) LockReservations(ctx context.Context, ids []inventory.HoldID) ([]*reservation.Reservation, error) {
+	var held []*reservation.Reservation
+	err := chunks(ids, lockChunk, func(ids []inventory.HoldID) error {
+		q := newStatement("SELECT " + reservationColumns + " FROM reservations" + t.store.dialect.index("by_id") + " WHERE (owner, reservation_id) IN (" + t.store.dialect.pairs)
+		q.holds(ids).add(") ORDER BY owner, reservation_id" + t.store.dialect.lock)
+		return t.query(ctx, "lock reservations", q, func(rows *sql.Rows) error {
+			r, err := scanReservation(rows)
+			held = append(held, r)
+			return err
+		})
+	})
+	return held, err
+}
+
+// lockChunk bounds one locking read. Chunks follow each other in key order, so
+// they lock as one statement would.
+const lockChunk = 1000
+
+func (t *tx) LockDue(ctx context.Context, policy reservation.OnExpiry, limit int) ([]*reservation.Reservation, error) {
+	var held []*reservation.Reservation
+	now, err := t.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, lane := range lanesOf(policy) {
+		if len(held) == limit {
+			break
+		}
+		q := newStatement("SELECT "+reservationColumns+" FROM reservations"+t.store.dialect.index("by_due")+
+			" WHERE state = ? AND lane = ? AND due_at <= ? ORDER BY due_at LIMIT ?"+t.store.dialect.skipLocked,
+			reservation.Reserved, lane, t.store.dialect.time(now), limit-len(held))
+		err := t.query(ctx, "lock due reservations", q, func(rows *sql.Rows) error {
+			r, err := scanReservation(rows)
+			held = append(held, r)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
+func (t *tx) ReadLines(ctx context.Context, held []*reservation.Reservation) error {
+	return t.store.fail("read lines", readLines(ctx, t.conn, held))
+}
+
+func (t *tx) LockStocks(ctx context.Context, keys []inventory.Key) ([]inventory.Stock, error) {
+	stocks := make([]inventory.Stock, 0, len(keys))
+	err := chunks(keys, lockChunk, func(keys []inventory.Key) error {
+		q := newStatement("SELECT " + stockColumns + " FROM stocks" + t.store.dialect.index("PRIMARY") + " WHERE (location_id, sku) IN (" + t.store.dialect.pairs)
+		q.keys(keys).add(") ORDER BY location_id, sku" + t.store.dialect.lock)
+		return t.query(ctx, "lock stock rows", q, func(rows *sql.Rows) error {
+			s, err := scanStock(rows)
+			stocks = append(stocks, s)
+			return err
+		})
+	})
+	return stocks, err
+}
+
+func (t *tx) Adjustments(ctx context.Context, ids []string) ([]inventory.Adjustment, error) {
+	var known []inventory.Adjustment
+	err := chunks(ids, lockChunk, func(ids []string) error {
+		q := newStatement("SELECT adjustment_id, location_id, sku, is_recount, amount, expected_on_hand, created_at, reason, reference FROM stock_adjustments WHERE adjustment_id IN ")
+		return t.query(ctx, "read adjustments", in(q, ids), func(rows *sql.Rows) error {
+			var a inventory.Adjustment
+			var at moment
+			err := rows.Scan(&a.ID, &a.Key.Location, &a.Key.SKU, &a.Set, &a.Amount, &a.Expected, &at, &a.Reason, &a.Reference)
+			a.At = at.Time
+			known = append(known, a)
+			return err
+		})
+	})
+	return known, err
+}
+
+func (t *tx) Exist(ctx context.Context, ids []inventory.HoldID) ([]inventory.HoldID, error) {
+	known, err := t.store.known(ctx, t.conn, ids)
+	return known, t.store.fail("look for ids again", err)
+}
+
+// Now is the database's clock. The embedded ledger lives in this process, so
+// the process's clock is the database's.
+func (t *tx) Now(ctx context.Context) (time.Time, error) {
+	if t.store.dialect.clock == "" {
+		return time.Now().UTC().Truncate(time.Microsecond), nil
+	}
+	var now moment
+	err := t.query(ctx, "read the clock", newStatement("SELECT "+t.store.dialect.clock), func(rows *sql.Rows) error {
+		return rows.Scan(&now, &t.session)
+	})
+	return now.Time, err
+}
+
+// Commit ends the transaction. Unless the server said that it rolled back, an
+// error leaves the outcome open: the reply may be what was lost, and a plain
+// read proves nothing while the server may still be committing.
+func (t *tx) Commit(context.Context) error {
+	err := t.gorm.Commit().Error
+	t.over = true
+	if err == nil {
+		return nil
+	}
+	classified := t.store.fail("commit", err)
+	var server *mysql.MySQLError
+	if errors.As(err, &server) && (errors.Is(classified, reservation.ErrConflict) || errors.Is(classified, reservation.ErrLockWait)) {
+		return classified
+	}
+	t.store.kill(t.session)
+	return errors.Join(reservation.ErrCommitUnknown, err)
+}
+
+func (t *tx) Rollback() {
+	if !t.over {
+		t.over = true
+		t.gorm.Rollback() // a failed ROLLBACK means a lost connection, and the server rolls back by itself
+	}
+}

@@ -1,0 +1,50 @@
+package inventory
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+const (
+	breakerFailures = 5           // calls in a row without an answer that open the breaker
+	breakerPause    = time.Second // how long it stays open before one call may try again
+)
+
+// breaker keeps the hot path from waiting for a Redis that does not answer.
+//
+// Only silence counts against Redis. An answer that the caller does not like is
+// an answer; above all, a full Redis that refuses to freeze must still be told
+// to settle, or it stays full. A caller that gave up counts neither way.
+type breaker struct {
+	circuit *gobreaker.CircuitBreaker[struct{}]
+}
+
+func newBreaker(log *slog.Logger, changed func(gobreaker.State)) *breaker {
+	return &breaker{circuit: gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:         "gate",
+		MaxRequests:  1,
+		Timeout:      breakerPause,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures },
+		IsSuccessful: func(err error) bool { return !errors.Is(err, ErrAway) || isFull(err) },
+		IsExcluded:   func(err error) bool { return errors.Is(err, errCallerGone) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			log.Warn("the breaker in front of the gate changed", "from", from.String(), "to", to.String())
+			changed(to)
+		},
+	})}
+}
+
+// do runs work, which returns a classified error, unless Redis was silent lately:
+// then it returns ErrAway at once.
+func (b *breaker) do(work func() error) error {
+	_, err := b.circuit.Execute(func() (struct{}, error) { return struct{}{}, work() })
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		return fmt.Errorf("%w: no answer from Redis %d times in a row, next try within %s",
+			ErrAway, breakerFailures, breakerPause)
+	}
+	return err
+}

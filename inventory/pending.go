@@ -1,0 +1,92 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// holdsPerTrip bounds what one read of pending holds brings back: a hold may have
+// some thousand lines.
+const holdsPerTrip = 50
+
+// Pending lists up to limit holds that have been pending for olderThan or longer
+// by Redis's own clock, the oldest first, with their lines in key order. A hold
+// whose lines are lost, or were settled meanwhile, comes without lines, so that it
+// can be settled all the same.
+//
+// An entry that no gate of this kind wrote does not stop the others: they are
+// returned together with an error that names it.
+func (g *Gate) Pending(ctx context.Context, olderThan time.Duration, limit int) ([]Hold, error) {
+	names, err := g.oldest(ctx, olderThan, limit)
+	if err != nil {
+		g.metrics.failed(ctx, "pending", err)
+		return nil, fmt.Errorf("list holds pending in the gate for %s: %w", olderThan, err)
+	}
+	holds := make([]Hold, 0, len(names))
+	var strange []error
+	for len(names) > 0 {
+		some := names[:min(len(names), holdsPerTrip)]
+		fields, err := g.holdFields(ctx, some)
+		if err != nil {
+			g.metrics.failed(ctx, "pending", err)
+			return nil, fmt.Errorf("read %d holds pending in the gate: %w", len(some), err)
+		}
+		for i, name := range some {
+			id, err := g.keys.parseHold(name)
+			if err != nil {
+				strange = append(strange, err)
+				continue
+			}
+			hold, err := decodeHold(g.keys, id, fields[i])
+			if err != nil {
+				strange = append(strange, err)
+			}
+			holds = append(holds, hold)
+		}
+		names = names[len(some):]
+	}
+	return holds, errors.Join(strange...)
+}
+
+// oldest returns the keys of the holds, oldest first.
+func (g *Gate) oldest(ctx context.Context, olderThan time.Duration, limit int) (names []string, err error) {
+	err = g.onNode(ctx, func(ctx context.Context, node *redis.Client) error {
+		now, err := node.Time(ctx).Result()
+		if err != nil {
+			return err
+		}
+		names, err = node.ZRangeByScore(ctx, g.keys.pending(), &redis.ZRangeBy{
+			Min:   "-inf",
+			Max:   strconv.FormatInt(now.Add(-olderThan).UnixMilli(), 10),
+			Count: int64(limit),
+		}).Result()
+		return err
+	})
+	return names, err
+}
+
+func (g *Gate) holdFields(ctx context.Context, names []string) ([]map[string]string, error) {
+	cmds := make([]*redis.MapStringStringCmd, len(names))
+	err := g.bounded(ctx, func(ctx context.Context) error {
+		_, err := g.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for i, name := range names {
+				cmds[i] = pipe.HGetAll(ctx, name)
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	fields := make([]map[string]string, len(names))
+	for i, cmd := range cmds {
+		fields[i] = cmd.Val()
+	}
+	return fields, nil
+}

@@ -1,0 +1,374 @@
+package reservation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stockhold/inventory"
+)
+
+// LedgerOptions sizes the ledger. Zero fields take the defaults.
+type LedgerOptions struct {
+	Committers   int           // transactions in flight at once; default 2. A store with one writer wants 1
+	BatchLines   int           // most lines in one transaction; default 4096
+	QueueLines   int           // most lines waiting; beyond it calls are OVERLOADED; default 65536
+	BatchTimeout time.Duration // one transaction, from BEGIN to COMMIT's reply; default 5 s
+	OnHandLimit  int64         // most units a stock row may have; default 1e12
+	Logger       *slog.Logger  // default slog.Default()
+}
+
+func (o LedgerOptions) withDefaults() LedgerOptions {
+	o.Committers = defaultTo(o.Committers, 2)
+	o.BatchLines = defaultTo(o.BatchLines, 4096)
+	o.QueueLines = defaultTo(o.QueueLines, 65536)
+	o.BatchTimeout = defaultTo(o.BatchTimeout, 5*time.Second)
+	o.OnHandLimit = defaultTo(o.OnHandLimit, 1e12)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+func defaultTo[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// maxBatchOps bounds a transaction whose operations have few lines of their own.
+const maxBatchOps = 1024
+
+// Ledger is the truth: it turns operations into few, large transactions. Every
+// mutating call of the program, the sweeper's and the operator's included, goes
+// through it.
+//
+// Committers take whatever arrived while their last transaction was in flight,
+// so under light load a call waits for nobody, and under heavy load one row
+// lock and one fsync serve hundreds of calls.
+type Ledger struct {
+	store   Store
+	settler *settler
+	opts    LedgerOptions
+	queue   *queue
+	slow    *slowLane
+	pace    atomic.Int64 // moving average of a transaction's nanoseconds
+}
+
+// NewLedger makes a ledger over a store. What it commits is settled in the gate.
+func NewLedger(store Store, gate Gate, opts LedgerOptions) *Ledger {
+	opts = opts.withDefaults()
+	l := &Ledger{
+		store:   store,
+		settler: newSettler(gate, opts.Logger),
+		opts:    opts,
+		queue:   newQueue(opts.QueueLines),
+		slow:    newSlowLane(opts.QueueLines / 4),
+	}
+	l.pace.Store(int64(2 * time.Millisecond))
+	return l
+}
+
+// Run works until ctx ends, then finishes what is queued, settles it in the
+// gate and returns. Calls that come later are refused as OVERLOADED.
+func (l *Ledger) Run(ctx context.Context) error {
+	var committers, settling sync.WaitGroup
+	settling.Go(l.settler.run)
+	for range l.opts.Committers {
+		committers.Go(l.commitQueue)
+	}
+	committers.Go(l.commitSlowLane)
+
+	<-ctx.Done()
+	l.queue.close()
+	l.slow.queue.close()
+	committers.Wait()
+	l.settler.close()
+	settling.Wait()
+	return nil
+}
+
+// Pace is about how long a transaction takes at the moment.
+func (l *Ledger) Pace() time.Duration { return time.Duration(l.pace.Load()) }
+
+// Depth is how many lines wait to be written.
+func (l *Ledger) Depth() int { return l.queue.depth() + l.slow.queue.depth() }
+
+// Pending are operations on their way through the ledger.
+type Pending struct {
+	ledger *Ledger
+	ops    []*Operation
+	ticket *ticket
+}
+
+// Submit hands operations to the committers, in this order. When the queue is
+// full none of them is begun, and all are answered as OVERLOADED.
+func (l *Ledger) Submit(ops []*Operation) *Pending {
+	p := &Pending{ledger: l, ops: ops, ticket: newTicket(len(ops))}
+	for _, op := range ops {
+		op.ticket = p.ticket
+	}
+	if len(ops) == 0 {
+		return p
+	}
+	if !l.queue.put(ops) {
+		for _, op := range ops {
+			op.take()
+			l.end(op, Answer{Err: overloaded("the queue is full", l.retryAfter())})
+		}
+	}
+	return p
+}
+
+// Wait returns the answers, in order, as they are when all operations are done
+// or ctx ends. An operation that no batch has begun by then never will be; one
+// that a batch has begun is in doubt.
+func (p *Pending) Wait(ctx context.Context) []Answer {
+	answers := make([]Answer, len(p.ops))
+	if len(p.ops) == 0 {
+		return answers
+	}
+	select {
+	case <-p.ticket.closed:
+	case <-ctx.Done():
+	}
+	for i, op := range p.ops {
+		switch {
+		case op.phase.Load() == answered:
+			answers[i] = op.answer
+		case op.abandon():
+			p.ledger.settleHold(op)
+			answers[i] = Answer{Err: overloaded("no time was left to start", p.ledger.retryAfter())}
+		case op.phase.Load() == answered:
+			answers[i] = op.answer
+		default:
+			answers[i] = Answer{Err: ErrInDoubt}
+		}
+	}
+	return answers
+}
+
+// Do submits operations and waits for them.
+func (l *Ledger) Do(ctx context.Context, ops []*Operation) []Answer {
+	return l.Submit(ops).Wait(ctx)
+}
+
+// retryAfter spreads callers that were turned away over the time that the
+// queue needs to drain.
+func (l *Ledger) retryAfter() time.Duration {
+	base := 20*l.Pace() + 50*time.Millisecond
+	return base + rand.N(base)
+}
+
+// commitQueue is one committer.
+func (l *Ledger) commitQueue() {
+	for {
+		ops, waited := l.queue.take(l.opts.BatchLines, maxBatchOps)
+		if ops == nil {
+			return
+		}
+		queueWait.Record(context.Background(), waited.Seconds())
+		ops = takeAll(ops)
+		fast, slow := l.slow.divert(ops)
+		for _, op := range slow {
+			l.end(op, Answer{Err: fmt.Errorf("%w: too many calls wait for a locked row", ErrUnavailable)})
+		}
+		l.run(fast, time.Time{})
+	}
+}
+
+// takeAll keeps the operations whose callers still wait.
+func takeAll(ops []*Operation) []*Operation {
+	kept := ops[:0]
+	for _, op := range ops {
+		if op.take() {
+			kept = append(kept, op)
+		}
+	}
+	return kept
+}
+
+// maxRuns bounds how often a batch is run again for conflicts. Each of them
+// means that another transaction got through.
+const maxRuns = 20
+
+// run takes operations to their answers, whatever happens. doubt is since when
+// the outcome of a COMMIT of theirs is unknown, or zero.
+func (l *Ledger) run(ops []*Operation, doubt time.Time) {
+	readAll := !doubt.IsZero()
+	for runs := 1; len(ops) > 0; runs++ {
+		rest, err := l.attempt(ops, readAll)
+		switch {
+		case err == nil:
+			ops, runs, readAll, doubt = rest, 0, false, time.Time{}
+		case errors.Is(err, errSeen):
+			countRetry("id_appeared") // the operations that met it read it first now
+		case errors.Is(err, ErrConflict) && runs < maxRuns:
+			countRetry("conflict")
+			readAll = true
+			pause(runs)
+		case errors.Is(err, ErrCommitUnknown), !doubt.IsZero() && errors.Is(err, ErrAway):
+			countRetry("commit_unknown")
+			if doubt.IsZero() {
+				doubt = time.Now()
+				l.opts.Logger.Warn("the reply to COMMIT was lost; running the batch again", "operations", len(ops), "error", err)
+			}
+			if time.Since(doubt) > 2*l.opts.BatchTimeout {
+				l.fail(ops, fmt.Errorf("%w: the outcome of COMMIT is unknown, it may have happened: %w", ErrUnavailable, err))
+				return
+			}
+			readAll = true
+			pause(runs)
+		case errors.Is(err, ErrAway), errors.Is(err, ErrConflict):
+			countRetry("away")
+			l.opts.Logger.Warn("the ledger is away", "operations", len(ops), "error", err)
+			l.fail(ops, fmt.Errorf("%w: %w", ErrUnavailable, err))
+			return
+		case len(ops) > 1:
+			countRetry("split")
+			l.run(ops[:len(ops)/2], doubt)
+			l.run(ops[len(ops)/2:], doubt)
+			return
+		case errors.Is(err, ErrLockWait) && !doubt.IsZero() && time.Since(doubt) < 2*l.opts.BatchTimeout:
+			countRetry("commit_unknown") // the lost COMMIT still holds its locks
+		case errors.Is(err, ErrLockWait):
+			l.slow.mark(ops[0])
+			l.fail(ops, fmt.Errorf("%w: a row stays locked: %w", ErrUnavailable, err))
+			return
+		default:
+			l.opts.Logger.Error("an operation failed", "id", ops[0].ID.String(), "error", err)
+			l.fail(ops, err)
+			return
+		}
+	}
+}
+
+// pause lets the other side of a conflict get through; 1 to 50 ms, jittered.
+func pause(runs int) {
+	most := min(time.Duration(runs)*2*time.Millisecond, 50*time.Millisecond)
+	time.Sleep(most/2 + rand.N(most/2+1))
+}
+
+// errSeen: an id that was missing when it could not be locked is there now.
+var errSeen = fmt.Errorf("%w: an id appeared meanwhile", ErrConflict)
+
+// attempt runs one transaction over the operations, or over as many of the
+// first of them as one transaction can carry, and answers those. It returns
+// the rest, or why nothing was done.
+func (l *Ledger) attempt(ops []*Operation, readAll bool) (rest []*Operation, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.opts.BatchTimeout)
+	defer cancel()
+	began := time.Now()
+	tx, err := l.store.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback()
+
+	held, err := tx.LockReservations(ctx, idsToLock(ops, readAll))
+	if err != nil {
+		return nil, err
+	}
+	ops, rest, held = cut(ops, held, l.opts.BatchLines)
+	b, answers, err := l.decide(ctx, tx, ops, held)
+	if err != nil {
+		return nil, err
+	}
+	l.committed(b, len(ops), time.Since(began))
+	for i, op := range ops {
+		op.finish(answers[i])
+	}
+	l.settleBatch(b, ops)
+	return rest, nil
+}
+
+// decide is the middle of a transaction: everything between the locks on the
+// reservations and the reply to COMMIT.
+func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Reservation) (*batch, []Answer, error) {
+	if err := tx.ReadLines(ctx, needLines(ops, held)); err != nil {
+		return nil, nil, err
+	}
+	stocks, err := tx.LockStocks(ctx, keysToLock(ops, held))
+	if err != nil {
+		return nil, nil, err
+	}
+	var adjustments []inventory.Adjustment
+	if ids := adjustmentIDs(ops); len(ids) > 0 {
+		if adjustments, err = tx.Adjustments(ctx, ids); err != nil {
+			return nil, nil, err
+		}
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	b := newBatch(now, l.opts.OnHandLimit, held, stocks, adjustments)
+	answers := make([]Answer, len(ops))
+	for i, op := range ops {
+		answers[i] = b.apply(op)
+	}
+	if missing := b.missing(); len(missing) > 0 {
+		found, err := tx.Exist(ctx, missing)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(found) > 0 {
+			markKnown(ops, found)
+			return nil, nil, errSeen
+		}
+	}
+	if changes := b.changes(firstKey(now)); !changes.Empty() {
+		if err := tx.Write(ctx, changes); err != nil {
+			return nil, nil, err
+		}
+	}
+	return b, answers, tx.Commit(ctx)
+}
+
+// committed keeps the figures of a batch that is in the books.
+func (l *Ledger) committed(b *batch, ops int, took time.Duration) {
+	countCaught(b.caught)
+	batchSize.Record(context.Background(), int64(ops))
+	batchDuration.Record(context.Background(), took.Seconds())
+	pace := l.pace.Load()
+	l.pace.Store(pace + (int64(took)-pace)/8)
+}
+
+// fail answers operations that were not done.
+func (l *Ledger) fail(ops []*Operation, err error) {
+	for _, op := range ops {
+		l.end(op, Answer{Err: err})
+	}
+}
+
+// end answers an operation outside of a batch and gives back what the gate froze for it.
+func (l *Ledger) end(op *Operation, answer Answer) {
+	op.finish(answer)
+	l.settleHold(op)
+}
+
+func (l *Ledger) settleHold(op *Operation) {
+	if op.Frozen {
+		l.settler.add(nil, []HoldID{op.ID})
+	}
+}
+
+// settleBatch tells the gate what was committed: new views, and the holds that
+// are no longer pending.
+func (l *Ledger) settleBatch(b *batch, ops []*Operation) {
+	var frozen []HoldID
+	for _, op := range ops {
+		if op.Frozen {
+			frozen = append(frozen, op.ID)
+		}
+	}
+	l.settler.add(b.views(), frozen)
+}
