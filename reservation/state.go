@@ -58,9 +58,6 @@ type Step struct {
 	Caught  Interception // what kind of late, doubled or reordered call this was, or ""
 }
 
-// Replay reports whether the call is answered OK and changed nothing.
-func (s Step) replay(from State) bool { return s.Refusal == 0 && s.Next == from }
-
 // Interception names a kind of late, doubled or reordered call. Each is counted.
 type Interception string
 

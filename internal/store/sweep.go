@@ -46,7 +46,7 @@ func (s *Store) Claim(ctx context.Context, lease time.Duration, limit int) ([]re
 				Checks: r.Checks, Parked: r.Parked(), Lease: until,
 			})
 		}
-		return t.update(ctx, "claim", keys, reservation.Reserved, newStatement("UPDATE reservations SET due_at = ?", t.time(until)))
+		return t.update(ctx, "claim", keys, reservation.Reserved, "due_at = ?", t.time(until))
 	})
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s *Store) Claim(ctx context.Context, lease time.Duration, limit int) ([]re
 	return claims, nil
 }
 
-// Purge deletes up to limit rows of what ended long ago. CONFIRMED is not among
+// Purge deletes up to limit rows, some hundreds of each kind, of what ended long ago. CONFIRMED is not among
 // the states: goods promised are not forgotten.
 func (s *Store) Purge(ctx context.Context, keep reservation.Retention, limit int) (int, error) {
 	var now time.Time
@@ -90,7 +90,7 @@ func (s *Store) purgeLane(ctx context.Context, state reservation.State, lane uin
 		return q.add(" state = ? AND lane = ? AND due_at < ?", state, lane, s.dialect.time(before))
 	}
 	var keys []int64
-	q := old(newStatement("SELECT rkey FROM reservations"+s.dialect.index("by_due")+" WHERE")).add(" ORDER BY due_at LIMIT ?", limit)
+	q := old(newStatement("SELECT rkey FROM reservations"+s.dialect.index("by_due")+" WHERE")).add(" ORDER BY due_at LIMIT ?", min(limit, lockChunk))
 	if err := s.query(ctx, "look for old reservations", q, scanInto(&keys)); err != nil || len(keys) == 0 {
 		return 0, err
 	}
@@ -123,7 +123,7 @@ func (s *Store) purgeAdjustments(ctx context.Context, before time.Time, limit in
 	if limit <= 0 {
 		return 0, nil
 	}
-	q := newStatement("SELECT akey, created_at FROM stock_adjustments ORDER BY akey LIMIT ?", limit)
+	q := newStatement("SELECT akey, created_at FROM stock_adjustments ORDER BY akey LIMIT ?", min(limit, lockChunk))
 	err := s.query(ctx, "look for old adjustments", q, func(rows *sql.Rows) error {
 		var key int64
 		var at moment

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"stockhold/inventory"
@@ -110,10 +111,10 @@ func (t *tx) putStocks(ctx context.Context, doing string, stocks []inventory.Sto
 // reschedule moves the expiry and next check of holds that stay RESERVED.
 func (t *tx) reschedule(ctx context.Context, changes *reservation.Changes) error {
 	for _, r := range changes.Rescheduled {
-		state := laneOf(&reservation.Reservation{Checks: r.Checks, ParkedAt: r.ParkedAt})
-		err := t.update(ctx, "reschedule", r.Keys, reservation.Reserved, newStatement(
-			"UPDATE reservations SET lane = (lane & ?) | ?, due_at = ?, expires_at = ?, checks = ?, parked_at = ?",
-			lanePolicy, state, t.time(r.NextCheckAt), t.time(r.ExpiresAt), r.Checks, t.time(r.ParkedAt)))
+		lane := laneOf(&reservation.Reservation{Checks: r.Checks, ParkedAt: r.ParkedAt})
+		err := t.update(ctx, "reschedule", r.Keys, reservation.Reserved,
+			"lane = (lane & ?) | ?, due_at = ?, expires_at = ?, checks = ?, parked_at = ?",
+			lanePolicy, lane, t.time(r.NextCheckAt), t.time(r.ExpiresAt), r.Checks, t.time(r.ParkedAt))
 		if err != nil {
 			return err
 		}
@@ -124,8 +125,8 @@ func (t *tx) reschedule(ctx context.Context, changes *reservation.Changes) error
 // transition moves reservations to another state.
 func (t *tx) transition(ctx context.Context, changes *reservation.Changes) error {
 	for _, m := range changes.Moved {
-		err := t.update(ctx, "move to "+m.To.String(), m.Keys, m.From, newStatement(
-			"UPDATE reservations SET state = ?, due_at = ?, resolved_by = ?, reason = ?", m.To, t.time(m.At), m.By, m.Reason))
+		err := t.update(ctx, "move to "+m.To.String(), m.Keys, m.From,
+			"state = ?, due_at = ?, resolved_by = ?, reason = ?", m.To, t.time(m.At), m.By, m.Reason)
 		if err != nil {
 			return err
 		}
@@ -133,17 +134,20 @@ func (t *tx) transition(ctx context.Context, changes *reservation.Changes) error
 	return nil
 }
 
-// update finishes an UPDATE of reservations by key. The rows are locked and were
-// read in this state: another count means that somebody writes without locks.
-func (t *tx) update(ctx context.Context, doing string, keys []int64, from reservation.State, set *statement) error {
-	count, err := t.exec(ctx, doing, in(set.add(" WHERE state = ? AND rkey IN ", from), keys))
-	if err != nil {
-		return err
-	}
-	if count != int64(len(keys)) {
-		return fmt.Errorf("store: %s: %d of %d rows were %s: %w", doing, count, len(keys), from, reservation.ErrCorrupt)
-	}
-	return nil
+// update sets columns of reservations by key. The rows are locked and were read
+// in this state: another count means that somebody writes without locks.
+func (t *tx) update(ctx context.Context, doing string, keys []int64, from reservation.State, set string, args ...any) error {
+	return chunks(keys, lockChunk, func(keys []int64) error {
+		q := newStatement("UPDATE reservations SET "+set+" WHERE state = ? AND rkey IN ", append(slices.Clip(args), from)...)
+		count, err := t.exec(ctx, doing, in(q, keys))
+		if err != nil {
+			return err
+		}
+		if count != int64(len(keys)) {
+			return fmt.Errorf("store: %s: %d of %d rows were %s: %w", doing, count, len(keys), from, reservation.ErrCorrupt)
+		}
+		return nil
+	})
 }
 
 func (t *tx) time(at time.Time) any { return t.store.dialect.time(at) }
