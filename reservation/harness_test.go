@@ -99,13 +99,13 @@ func (h *hooked) Begin(ctx context.Context) (tx reservation.Tx, err error) {
 	return tx, err
 }
 
-func (t hookedTx) LockReservations(ctx context.Context, ids []inventory.HoldID) (held []*reservation.Reservation, err error) {
-	err = t.h.step("lock reservations", func() error { held, err = t.Tx.LockReservations(ctx, ids); return err })
+func (t hookedTx) LockReservations(ctx context.Context, ids []inventory.HoldID, locked reservation.Locked) (held []*reservation.Reservation, err error) {
+	err = t.h.step("lock reservations", func() error { held, err = t.Tx.LockReservations(ctx, ids, locked); return err })
 	return held, err
 }
 
-func (t hookedTx) LockStocks(ctx context.Context, keys []inventory.Key) (rows []inventory.Stock, err error) {
-	err = t.h.step("lock stocks", func() error { rows, err = t.Tx.LockStocks(ctx, keys); return err })
+func (t hookedTx) LockStocks(ctx context.Context, keys []inventory.Key, locked reservation.Locked) (rows []inventory.Stock, err error) {
+	err = t.h.step("lock stocks", func() error { rows, err = t.Tx.LockStocks(ctx, keys, locked); return err })
 	return rows, err
 }
 

@@ -176,10 +176,8 @@ func (l *Ledger) commitQueue() {
 		}
 		queueWait.Record(context.Background(), waited.Seconds())
 		ops = takeAll(ops)
-		fast, slow := l.slow.divert(ops)
-		for _, op := range slow {
-			l.end(op, Answer{Err: fmt.Errorf("%w: too many calls wait for a locked row", ErrUnavailable)})
-		}
+		fast, slow := l.slow.split(ops)
+		l.slowDown(slow)
 		l.run(fast, time.Time{})
 	}
 }
@@ -231,6 +229,8 @@ func (l *Ledger) run(ops []*Operation, doubt time.Time) {
 			l.opts.Logger.Warn("the ledger is away", "operations", len(ops), "error", err)
 			l.fail(ops, fmt.Errorf("%w: %w", ErrUnavailable, err))
 			return
+		case len(ops) > 1 && errors.Is(err, ErrLockWait) && l.setAside(&ops):
+			countRetry("lock_wait") // the rest goes on without those that met the lock
 		case len(ops) > 1:
 			countRetry("split")
 			l.run(ops[:len(ops)/2], doubt)
@@ -239,8 +239,8 @@ func (l *Ledger) run(ops []*Operation, doubt time.Time) {
 		case errors.Is(err, ErrLockWait) && !doubt.IsZero() && time.Since(doubt) < 2*l.opts.BatchTimeout:
 			countRetry("commit_unknown") // the lost COMMIT still holds its locks
 		case errors.Is(err, ErrLockWait):
-			l.slow.mark(ops[0])
-			l.fail(ops, fmt.Errorf("%w: a row stays locked: %w", ErrUnavailable, err))
+			l.slow.mark(rowsOf(ops[0]))
+			l.fail(ops, stuck(err))
 			return
 		default:
 			l.opts.Logger.Error("an operation failed", "id", ops[0].ID.String(), "error", err)
@@ -272,7 +272,7 @@ func (l *Ledger) attempt(ops []*Operation, readAll bool) (rest []*Operation, err
 	}
 	defer tx.Rollback()
 
-	held, err := tx.LockReservations(ctx, idsToLock(ops, readAll))
+	held, err := tx.LockReservations(ctx, idsToLock(ops, readAll), Await)
 	if err != nil {
 		return nil, err
 	}
@@ -295,7 +295,7 @@ func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Re
 	if err := tx.ReadLines(ctx, needLines(ops, held)); err != nil {
 		return nil, nil, err
 	}
-	stocks, err := tx.LockStocks(ctx, keysToLock(ops, held))
+	stocks, err := tx.LockStocks(ctx, keysToLock(ops, held), Await)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -42,14 +42,14 @@ type Store interface {
 // in key order; nothing is decided on what was read before it was locked.
 type Tx interface {
 	// LockReservations locks and reads those of the ids that exist, without lines.
-	LockReservations(ctx context.Context, ids []HoldID) ([]*Reservation, error)
+	LockReservations(ctx context.Context, ids []HoldID, locked Locked) ([]*Reservation, error)
 	// ReadLines fills in the lines of locked reservations.
 	ReadLines(ctx context.Context, held []*Reservation) error
 	// LockDue locks and reads holds of one policy whose next check is due by the
 	// database's clock, oldest first, without lines, skipping rows that are locked.
 	LockDue(ctx context.Context, policy OnExpiry, limit int) ([]*Reservation, error)
 	// LockStocks locks and reads those of the stock rows that exist.
-	LockStocks(ctx context.Context, keys []inventory.Key) ([]inventory.Stock, error)
+	LockStocks(ctx context.Context, keys []inventory.Key, locked Locked) ([]inventory.Stock, error)
 	// Adjustments reads those of the adjustment ids that exist. Call it under the stock locks.
 	Adjustments(ctx context.Context, ids []string) ([]inventory.Adjustment, error)
 	// Exist tells which of the ids are committed by now.
@@ -63,6 +63,15 @@ type Tx interface {
 	// Rollback ends it without a trace. Safe after Commit.
 	Rollback()
 }
+
+// Locked says what a locking read does with rows that another transaction has locked.
+type Locked bool
+
+// The two ways to meet a lock.
+const (
+	Await Locked = false // wait, up to the store's limit
+	Pass  Locked = true  // pass over the row as if it were not there
+)
 
 // What a store's errors mean for a batch.
 var (

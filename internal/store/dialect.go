@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"time"
+
+	"stockhold/reservation"
 )
 
 // dialect is what the two kinds of database do differently.
@@ -16,6 +18,14 @@ type dialect struct {
 	clock      string                   // SELECT list: the database's time, and the session's number
 	time       func(time.Time) any      // a time as the database stores it; nil for a zero one
 	classify   func(error) error        // wraps an error in the sentinel of package reservation that it means
+}
+
+// locking is the end of a locking read.
+func (d dialect) locking(locked reservation.Locked) string {
+	if locked == reservation.Pass {
+		return d.skipLocked
+	}
+	return d.lock
 }
 
 // moment reads a time from either kind of database. NULL is the zero time.

@@ -41,11 +41,11 @@ func (t *tx) query(ctx context.Context, doing string, q *statement, scan func(*s
 	return t.store.fail(doing, queryRows(ctx, t.conn, q, scan))
 }
 
-func (t *tx) LockReservations(ctx context.Context, ids []inventory.HoldID) ([]*reservation.Reservation, error) {
+func (t *tx) LockReservations(ctx context.Context, ids []inventory.HoldID, locked reservation.Locked) ([]*reservation.Reservation, error) {
 	var held []*reservation.Reservation
 	err := chunks(ids, lockChunk, func(ids []inventory.HoldID) error {
 		q := newStatement("SELECT " + reservationColumns + " FROM reservations" + t.store.dialect.index("by_id") + " WHERE (owner, reservation_id) IN (" + t.store.dialect.pairs)
-		q.holds(ids).add(") ORDER BY owner, reservation_id" + t.store.dialect.lock)
+		q.holds(ids).add(") ORDER BY owner, reservation_id" + t.store.dialect.locking(locked))
 		return t.query(ctx, "lock reservations", q, func(rows *sql.Rows) error {
 			r, err := scanReservation(rows)
 			held = append(held, r)
@@ -90,11 +90,11 @@ func (t *tx) ReadLines(ctx context.Context, held []*reservation.Reservation) err
 	return t.store.fail("read lines", readLines(ctx, t.conn, held))
 }
 
-func (t *tx) LockStocks(ctx context.Context, keys []inventory.Key) ([]inventory.Stock, error) {
+func (t *tx) LockStocks(ctx context.Context, keys []inventory.Key, locked reservation.Locked) ([]inventory.Stock, error) {
 	stocks := make([]inventory.Stock, 0, len(keys))
 	err := chunks(keys, lockChunk, func(keys []inventory.Key) error {
 		q := newStatement("SELECT " + stockColumns + " FROM stocks" + t.store.dialect.index("PRIMARY") + " WHERE (location_id, sku) IN (" + t.store.dialect.pairs)
-		q.keys(keys).add(") ORDER BY location_id, sku" + t.store.dialect.lock)
+		q.keys(keys).add(") ORDER BY location_id, sku" + t.store.dialect.locking(locked))
 		return t.query(ctx, "lock stock rows", q, func(rows *sql.Rows) error {
 			s, err := scanStock(rows)
 			stocks = append(stocks, s)
