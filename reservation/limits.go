@@ -146,7 +146,7 @@ func (c *checker) change(change inventory.Change) {
 	c.text("reference", change.Reference)
 	if change.Set {
 		c.between("on_hand", change.Amount, 0, c.limits.OnHand)
-	} else {
-		c.between("delta", change.Amount, -c.limits.OnHand, c.limits.OnHand)
+	} else if c.between("delta", change.Amount, -c.limits.OnHand, c.limits.OnHand); change.Amount == 0 {
+		c.fault("delta", "is 0, which changes nothing")
 	}
 }
