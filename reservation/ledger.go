@@ -59,6 +59,7 @@ type Ledger struct {
 	opts    LedgerOptions
 	queue   *queue
 	slow    *slowLane
+	keys    keyring
 	pace    atomic.Int64 // moving average of a transaction's nanoseconds
 }
 
@@ -325,7 +326,7 @@ func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Re
 			return nil, nil, errSeen
 		}
 	}
-	if changes := b.changes(firstKey(now)); !changes.Empty() {
+	if changes := b.changes(l.keys.next(now)); !changes.Empty() {
 		if err := tx.Write(ctx, changes); err != nil {
 			return nil, nil, err
 		}

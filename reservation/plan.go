@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"stockhold/inventory"
@@ -140,19 +141,36 @@ const (
 	keyBits  = 22
 )
 
-// firstKey starts a batch's run of reservation keys: the database's milliseconds
-// above 22 bits that begin at random, so that keys sort by time of creation (and
-// rows are appended to the clustered index) without processes having numbers.
-// Two runs of the same millisecond overlap about once in ten thousand: a
-// duplicate key, and the batch is run again.
-func firstKey(now time.Time) int64 {
-	return keyAt(now) + rand.Int64N(1<<keyBits-maxBatchOps)
+// keyring hands out runs of reservation keys: the database's milliseconds above
+// 22 bits that begin at random, so that keys sort by time of creation (and rows
+// are appended to the clustered index) without processes having numbers. Two
+// processes' runs of the same millisecond overlap about once in two thousand: a
+// duplicate key, and the batch is run again. Within a process keys only grow.
+type keyring struct {
+	mu   sync.Mutex
+	last int64
 }
 
-// keyAt is the smallest key of a moment: a bound for listings by time.
+// next is the first of a run of maxBatchOps keys.
+func (k *keyring) next(now time.Time) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	first := max(keyAt(now)+rand.Int64N(1<<keyBits-maxBatchOps), k.last+1)
+	k.last = first + maxBatchOps - 1
+	return first
+}
+
+// keyAt is the smallest key of a moment.
 func keyAt(t time.Time) int64 {
 	return max(0, t.UnixMilli()-keyEpoch) << keyBits
 }
 
-// KeyAt is the smallest reservation key that was made at or after t.
-func KeyAt(t time.Time) int64 { return keyAt(t) }
+// keySlack is more than a key can run ahead of its row's created_at.
+const keySlack = time.Second
+
+// KeysFrom and KeysUntil bound the keys of rows that were made at or after, and
+// before, a time: what lies between them still has to be looked at.
+func KeysFrom(t time.Time) int64 { return keyAt(t) }
+
+// KeysUntil is the upper bound, exclusive.
+func KeysUntil(t time.Time) int64 { return keyAt(t.Add(keySlack)) }

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"math"
 	"slices"
-	"time"
 
 	"stockhold/inventory"
 	"stockhold/reservation"
@@ -22,11 +21,11 @@ var everyState = []reservation.State{reservation.Reserved, reservation.Confirmed
 // walks that sku's lines, else the owner's reservations, state by state.
 func (s *Store) Reservations(ctx context.Context, filter reservation.Filter, after int64, limit int) ([]*reservation.Reservation, int64, error) {
 	if !filter.CreatedAfter.IsZero() {
-		after = max(after, reservation.KeyAt(filter.CreatedAfter)-1)
+		after = max(after, reservation.KeysFrom(filter.CreatedAfter)-1)
 	}
 	before := int64(math.MaxInt64)
 	if !filter.CreatedBefore.IsZero() {
-		before = reservation.KeyAt(filter.CreatedBefore.Add(time.Millisecond))
+		before = reservation.KeysUntil(filter.CreatedBefore)
 	}
 	if len(filter.States) == 0 {
 		filter.States = everyState

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -66,6 +67,26 @@ func scanReservation(rows *sql.Rows) (*reservation.Reservation, error) {
 		r.ResolvedAt = due.Time
 	}
 	return &r, nil
+}
+
+// clock reads the database's time and the number of the session that was asked.
+// The embedded ledger lives in this process, so the process's clock is its clock.
+func (s *Store) clock(ctx context.Context, conn gorm.ConnPool) (time.Time, int64, error) {
+	if s.dialect.clock == "" {
+		return time.Now().UTC().Truncate(time.Microsecond), 0, nil
+	}
+	var now moment
+	var session int64
+	err := queryRows(ctx, conn, newStatement("SELECT "+s.dialect.clock), func(rows *sql.Rows) error {
+		return rows.Scan(&now, &session)
+	})
+	return now.Time, session, s.fail("read the clock", err)
+}
+
+// now is the database's time, outside of a transaction.
+func (s *Store) now(ctx context.Context) (time.Time, error) {
+	now, _, err := s.clock(ctx, s.read.Statement.ConnPool)
+	return now, err
 }
 
 // readLines fills in the lines of reservations, in key order.

@@ -57,8 +57,8 @@ func (s *Store) Claim(ctx context.Context, lease time.Duration, limit int) ([]re
 // Purge deletes up to limit rows, some hundreds of each kind, of what ended long ago. CONFIRMED is not among
 // the states: goods promised are not forgotten.
 func (s *Store) Purge(ctx context.Context, keep reservation.Retention, limit int) (int, error) {
-	var now time.Time
-	if err := s.within(ctx, func(t *tx) (err error) { now, err = t.Now(ctx); return err }); err != nil {
+	now, err := s.now(ctx)
+	if err != nil {
 		return 0, err
 	}
 	purged := 0
@@ -152,27 +152,20 @@ func (s *Store) purgeAdjustments(ctx context.Context, before time.Time, limit in
 // and those that were asked about without a decision.
 func (s *Store) Undecided(ctx context.Context, limit int) (reservation.Undecided, error) {
 	var u reservation.Undecided
-	var now time.Time
-	err := s.within(ctx, func(t *tx) (err error) {
-		if now, err = t.Now(ctx); err != nil {
-			return err
-		}
-		return undecided(ctx, t, now, limit, &u)
-	})
-	return u, err
-}
-
-func undecided(ctx context.Context, t *tx, now time.Time, limit int, u *reservation.Undecided) error {
+	now, err := s.now(ctx)
+	if err != nil {
+		return u, err
+	}
 	for lane := range uint8(laneParked | laneDeferred | lanePolicy + 1) {
 		if lane&lanePolicy == 0 || u.Overdue >= limit {
 			continue
 		}
-		q := newStatement("SELECT expires_at FROM reservations"+t.store.dialect.index("by_due")+" WHERE state = ? AND lane = ?", reservation.Reserved, lane)
+		q := newStatement("SELECT expires_at FROM reservations"+s.dialect.index("by_due")+" WHERE state = ? AND lane = ?", reservation.Reserved, lane)
 		if lane&(laneDeferred|laneParked) == 0 {
-			q.add(" AND due_at <= ?", t.time(now))
+			q.add(" AND due_at <= ?", s.dialect.time(now))
 		}
 		q.add(" ORDER BY due_at LIMIT ?", limit-u.Overdue)
-		err := t.query(ctx, "count undecided holds", q, func(rows *sql.Rows) error {
+		err := s.query(ctx, "count undecided holds", q, func(rows *sql.Rows) error {
 			var expires moment
 			if err := rows.Scan(&expires); err != nil {
 				return err
@@ -185,8 +178,8 @@ func undecided(ctx context.Context, t *tx, now time.Time, limit int, u *reservat
 			return nil
 		})
 		if err != nil {
-			return err
+			return u, err
 		}
 	}
-	return nil
+	return u, nil
 }

@@ -125,17 +125,9 @@ func (t *tx) Exist(ctx context.Context, ids []inventory.HoldID) ([]inventory.Hol
 	return known, t.store.fail("look for ids again", err)
 }
 
-// Now is the database's clock. The embedded ledger lives in this process, so
-// the process's clock is the database's.
-func (t *tx) Now(ctx context.Context) (time.Time, error) {
-	if t.store.dialect.clock == "" {
-		return time.Now().UTC().Truncate(time.Microsecond), nil
-	}
-	var now moment
-	err := t.query(ctx, "read the clock", newStatement("SELECT "+t.store.dialect.clock), func(rows *sql.Rows) error {
-		return rows.Scan(&now, &t.session)
-	})
-	return now.Time, err
+func (t *tx) Now(ctx context.Context) (now time.Time, err error) {
+	now, t.session, err = t.store.clock(ctx, t.conn)
+	return now, err
 }
 
 // Commit ends the transaction. Unless the server said that it rolled back, an
