@@ -8,18 +8,19 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const (
-	flightsAtOnce = 4    // round trips under way at one time
-	flightSize    = 4000 // lines in one round trip, unless a single call has more
-)
+// flightsAtOnce is how many round trips are under way at one time. Fewer make the
+// calls between them wait longer; more carry less each.
+const flightsAtOnce = 4
 
 // convoy carries the calls of many goroutines to Redis in few round trips. A call
 // that finds a flight free leaves at once; while all are under way, calls gather
 // and leave together. So a lone caller waits for nobody, and under load the cost
 // of a round trip is shared.
 //
-// A caller's deadline ends its wait, also in the queue; calls that nobody waits
-// for any more are left behind.
+// A caller's deadline ends its wait, in the queue too, and calls that nobody waits
+// for any more are left behind: a freeze that arrives after its caller has settled
+// it would hold units until the sweeper comes. go-redis's AutoPipeline, as fast at
+// the same number of flights, sends those.
 type convoy struct {
 	client  redis.UniversalClient
 	timeout time.Duration // of one flight
@@ -35,7 +36,7 @@ type convoy struct {
 type load struct {
 	ctx  context.Context
 	cmds []*redis.Cmd
-	size int // lines
+	size int // lines, about
 	done chan struct{}
 }
 
@@ -82,7 +83,7 @@ func (c *convoy) board() []*load {
 	var loads []*load
 	size, taken := 0, 0
 	for _, l := range c.queue {
-		if len(loads) > 0 && size+l.size > flightSize {
+		if len(loads) > 0 && size+l.size > linesPerTrip {
 			break
 		}
 		taken++
@@ -107,8 +108,15 @@ func (c *convoy) carry(loads []*load) {
 			_ = pipe.Process(ctx, cmd) // only queues; Exec sends
 		}
 	}
-	_, _ = pipe.Exec(ctx) // returns the first of the commands' errors
+	_, err := pipe.Exec(ctx)
 	for _, l := range loads {
+		for _, cmd := range l.cmds {
+			// When a new connection is refused in words (a wrong password, say),
+			// go-redis tells Exec alone. No script replies nothing.
+			if err != nil && cmd.Err() == nil && cmd.Val() == nil {
+				cmd.SetErr(err)
+			}
+		}
 		close(l.done)
 	}
 }

@@ -30,10 +30,10 @@ const (
 	embeddedTimeout = 5 * time.Second
 )
 
-// Limits that keep one round trip, and with it every other caller's wait, short.
+// Limits that keep a round trip, and with it every other caller's wait, short.
 const (
-	linesPerTrip = 4000 // lines that one pipeline of freezes, or one settle, may touch
-	rowsPerTrip  = 1000 // rows or holds that one call names
+	linesPerTrip = 4000 // lines of holds; a single hold may have more
+	rowsPerTrip  = 1000 // rows, and as many holds, that one call names
 )
 
 // Gate is the Redis side of stockhold: a view of each stock row minus what is

@@ -3,7 +3,54 @@ package inventory
 import (
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
 	"stockhold/internal/testservers"
 )
 
 func TestMain(m *testing.M) { testservers.Main(m) }
+
+// The tests hold stock of an owner "orders" at a location "here".
+
+func key(sku string) Key { return Key{Location: "here", SKU: sku} }
+
+func view(sku string, quota, version int64) View {
+	return View{Key: key(sku), Quota: quota, Version: version}
+}
+
+func line(sku string, quantity int64) Line { return Line{Key: key(sku), Quantity: quantity} }
+
+func id(name string) HoldID { return HoldID{Owner: "orders", ID: name} }
+
+func hold(name string, lines ...Line) Hold { return Hold{HoldID: id(name), Lines: lines} }
+
+// z is an entry of a sorted set.
+func z(score float64, member string) redis.Z { return redis.Z{Score: score, Member: member} }
+
+// openGate opens a gate with a prefix of its own.
+func openGate(t testing.TB, url string) *Gate {
+	t.Helper()
+	return openGateWith(t, url, Options{})
+}
+
+func openGateWith(t testing.TB, url string, options Options) *Gate {
+	t.Helper()
+	options.Prefix = testservers.Prefix(t)
+	g, err := Open(url, options)
+	require.NoError(t, err)
+	closeAfter(t, g)
+	return g
+}
+
+func openEmbedded(t testing.TB) *Gate {
+	t.Helper()
+	g, err := OpenEmbedded(Options{Prefix: testservers.Prefix(t)})
+	require.NoError(t, err)
+	closeAfter(t, g)
+	return g
+}
+
+func closeAfter(t testing.TB, g *Gate) {
+	t.Cleanup(func() { require.NoError(t, g.Close()) })
+}

@@ -2,8 +2,10 @@ package inventory
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -53,6 +55,7 @@ func connect(address string, timeout time.Duration) (redis.UniversalClient, erro
 	if err != nil || strings.Contains(target.Path+target.RawQuery, "@") {
 		return nil, errAddress
 	}
+	redis.SetLogger(clientLog{}) // of the whole process
 	query := withLimits(target.Query(), timeout)
 	for _, name := range []string{"read_only", "replica_only", "route_by_latency", "route_randomly"} {
 		if query.Has(name) {
@@ -89,6 +92,14 @@ func connect(address string, timeout time.Duration) (redis.UniversalClient, erro
 		o.MaintNotificationsConfig = noNotices
 		return redis.NewClient(o), nil
 	}
+}
+
+// clientLog keeps go-redis, which writes to stderr, to what nobody needs unless
+// they look for it: the gate reports each error itself.
+type clientLog struct{}
+
+func (clientLog) Printf(ctx context.Context, format string, values ...any) {
+	slog.DebugContext(ctx, "go-redis: "+fmt.Sprintf(format, values...))
 }
 
 // withLimits sets what the URL leaves open. A call is repeated at most once, for

@@ -155,7 +155,10 @@ type keyring struct {
 func (k *keyring) next(now time.Time) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	first := max(keyAt(now)+rand.Int64N(1<<keyBits-maxBatchOps), k.last+1)
+	first := keyAt(now) + rand.Int64N(1<<keyBits-maxBatchOps)
+	if next := k.last + 1; next > first && next+maxBatchOps < keyAt(now.Add(keySlack)) { // unless the clock was set back
+		first = next
+	}
 	k.last = first + maxBatchOps - 1
 	return first
 }
