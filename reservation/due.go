@@ -39,7 +39,7 @@ func (l *Ledger) RunDue(ctx context.Context, policy OnExpiry, limit int) ([]Due,
 			return due, nil
 		case errors.Is(err, ErrConflict) && runs < maxRuns:
 			countRetry("conflict")
-			pause(runs)
+			l.pause(runs)
 		case len(due) == 0 || errors.Is(err, ErrAway) || errors.Is(err, ErrConflict) || ctx.Err() != nil:
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		default: // a COMMIT whose reply was lost included: the table makes repeats harmless

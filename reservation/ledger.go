@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,12 +16,13 @@ import (
 
 // LedgerOptions sizes the ledger. Zero fields take the defaults.
 type LedgerOptions struct {
-	Committers   int           // transactions in flight at once; default 2. A store with one writer wants 1
-	BatchLines   int           // most lines in one transaction; default 4096
-	QueueLines   int           // most lines waiting; beyond it calls are OVERLOADED; default 65536
-	BatchTimeout time.Duration // one transaction, from BEGIN to COMMIT's reply; default 5 s
-	OnHandLimit  int64         // most units a stock row may have; default 1e12
-	Logger       *slog.Logger  // default slog.Default()
+	Committers   int                 // transactions in flight at once; default 2. A store with one writer wants 1
+	BatchLines   int                 // most lines in one transaction; default 4096
+	QueueLines   int                 // most lines waiting; beyond it calls are OVERLOADED; default 65536
+	BatchTimeout time.Duration       // one transaction, from BEGIN to COMMIT's reply; default 5 s
+	OnHandLimit  int64               // most units a stock row may have; default 1e12
+	Random       func(n int64) int64 // a number in [0, n), for jitter and keys; default rand.Int64N
+	Logger       *slog.Logger        // default slog.Default()
 }
 
 func (o LedgerOptions) withDefaults() LedgerOptions {
@@ -29,6 +31,9 @@ func (o LedgerOptions) withDefaults() LedgerOptions {
 	o.QueueLines = defaultTo(o.QueueLines, 65536)
 	o.BatchTimeout = defaultTo(o.BatchTimeout, 5*time.Second)
 	o.OnHandLimit = defaultTo(o.OnHandLimit, 1e12)
+	if o.Random == nil {
+		o.Random = rand.Int64N
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -81,11 +86,15 @@ func NewLedger(store Store, gate Gate, opts LedgerOptions) *Ledger {
 // gate and returns. Calls that come later are refused as OVERLOADED.
 func (l *Ledger) Run(ctx context.Context) error {
 	var committers, settling sync.WaitGroup
-	settling.Go(l.settler.run)
-	for range l.opts.Committers {
-		committers.Go(l.commitQueue)
+	working := context.WithoutCancel(ctx) // what was begun is finished
+	start := func(group *sync.WaitGroup, name string, work func(context.Context)) {
+		group.Go(func() { pprof.Do(working, pprof.Labels("stockhold", name), work) })
 	}
-	committers.Go(l.commitSlowLane)
+	start(&settling, "settler", l.settler.run)
+	for i := range l.opts.Committers {
+		start(&committers, fmt.Sprintf("committer %d", i), l.commitQueue)
+	}
+	start(&committers, "slow lane", l.commitSlowLane)
 
 	<-ctx.Done()
 	l.queue.close()
@@ -165,11 +174,11 @@ func (l *Ledger) Do(ctx context.Context, ops []*Operation) []Answer {
 // queue needs to drain.
 func (l *Ledger) retryAfter() time.Duration {
 	base := 20*l.Pace() + 50*time.Millisecond
-	return base + rand.N(base)
+	return base + time.Duration(l.opts.Random(int64(base)))
 }
 
 // commitQueue is one committer.
-func (l *Ledger) commitQueue() {
+func (l *Ledger) commitQueue(ctx context.Context) {
 	for {
 		ops, waited := l.queue.take(l.opts.BatchLines, maxBatchOps)
 		if ops == nil {
@@ -179,7 +188,7 @@ func (l *Ledger) commitQueue() {
 		ops = takeAll(ops)
 		fast, slow := l.slow.split(ops)
 		l.slowDown(slow)
-		l.run(fast, time.Time{})
+		l.run(ctx, fast, time.Time{})
 	}
 }
 
@@ -200,10 +209,10 @@ const maxRuns = 20
 
 // run takes operations to their answers, whatever happens. doubt is since when
 // the outcome of a COMMIT of theirs is unknown, or zero.
-func (l *Ledger) run(ops []*Operation, doubt time.Time) {
+func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 	readAll := !doubt.IsZero()
 	for runs := 1; len(ops) > 0; runs++ {
-		rest, err := l.attempt(ops, readAll)
+		rest, err := l.attempt(ctx, ops, readAll)
 		switch {
 		case err == nil:
 			ops, runs, readAll, doubt = rest, 0, false, time.Time{}
@@ -212,7 +221,7 @@ func (l *Ledger) run(ops []*Operation, doubt time.Time) {
 		case errors.Is(err, ErrConflict) && runs < maxRuns:
 			countRetry("conflict")
 			readAll = true
-			pause(runs)
+			l.pause(runs)
 		case errors.Is(err, ErrCommitUnknown), !doubt.IsZero() && errors.Is(err, ErrAway):
 			countRetry("commit_unknown")
 			if doubt.IsZero() {
@@ -224,18 +233,18 @@ func (l *Ledger) run(ops []*Operation, doubt time.Time) {
 				return
 			}
 			readAll = true
-			pause(runs)
+			l.pause(runs)
 		case errors.Is(err, ErrAway), errors.Is(err, ErrConflict):
 			countRetry("away")
 			l.opts.Logger.Warn("the ledger is away", "operations", len(ops), "error", err)
 			l.fail(ops, fmt.Errorf("%w: %w", ErrUnavailable, err))
 			return
-		case len(ops) > 1 && errors.Is(err, ErrLockWait) && l.setAside(&ops):
+		case len(ops) > 1 && errors.Is(err, ErrLockWait) && l.setAside(ctx, &ops):
 			countRetry("lock_wait") // the rest goes on without those that met the lock
 		case len(ops) > 1:
 			countRetry("split")
-			l.run(ops[:len(ops)/2], doubt)
-			l.run(ops[len(ops)/2:], doubt)
+			l.run(ctx, ops[:len(ops)/2], doubt)
+			l.run(ctx, ops[len(ops)/2:], doubt)
 			return
 		case errors.Is(err, ErrLockWait) && !doubt.IsZero() && time.Since(doubt) < 2*l.opts.BatchTimeout:
 			countRetry("commit_unknown") // the lost COMMIT still holds its locks
@@ -252,9 +261,9 @@ func (l *Ledger) run(ops []*Operation, doubt time.Time) {
 }
 
 // pause lets the other side of a conflict get through; 1 to 50 ms, jittered.
-func pause(runs int) {
+func (l *Ledger) pause(runs int) {
 	most := min(time.Duration(runs)*2*time.Millisecond, 50*time.Millisecond)
-	time.Sleep(most/2 + rand.N(most/2+1))
+	time.Sleep(most/2 + time.Duration(l.opts.Random(int64(most/2+1))))
 }
 
 // errSeen: an id that was missing when it could not be locked is there now.
@@ -263,8 +272,8 @@ var errSeen = fmt.Errorf("%w: an id appeared meanwhile", ErrConflict)
 // attempt runs one transaction over the operations, or over as many of the
 // first of them as one transaction can carry, and answers those. It returns
 // the rest, or why nothing was done.
-func (l *Ledger) attempt(ops []*Operation, readAll bool) (rest []*Operation, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), l.opts.BatchTimeout)
+func (l *Ledger) attempt(ctx context.Context, ops []*Operation, readAll bool) (rest []*Operation, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.opts.BatchTimeout)
 	defer cancel()
 	began := time.Now()
 	tx, err := l.store.Begin(ctx)
@@ -326,7 +335,7 @@ func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Re
 			return nil, nil, errSeen
 		}
 	}
-	if changes := b.changes(l.keys.next(now)); !changes.Empty() {
+	if changes := b.changes(l.keys.next(now, l.opts.Random)); !changes.Empty() {
 		if err := tx.Write(ctx, changes); err != nil {
 			return nil, nil, err
 		}

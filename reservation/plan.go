@@ -1,7 +1,6 @@
 package reservation
 
 import (
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -152,10 +151,10 @@ type keyring struct {
 }
 
 // next is the first of a run of maxBatchOps keys.
-func (k *keyring) next(now time.Time) int64 {
+func (k *keyring) next(now time.Time, random func(int64) int64) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	first := keyAt(now) + rand.Int64N(1<<keyBits-maxBatchOps)
+	first := keyAt(now) + random(1<<keyBits-maxBatchOps)
 	if next := k.last + 1; next > first && next+maxBatchOps < keyAt(now.Add(keySlack)) { // unless the clock was set back
 		first = next
 	}

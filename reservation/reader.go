@@ -3,6 +3,7 @@ package reservation
 import (
 	"context"
 	"fmt"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -49,19 +50,21 @@ func newReader(store Store) *reader {
 // callers' own contexts.
 func (r *reader) run(ctx context.Context) {
 	var group sync.WaitGroup
-	for range r.parallel {
-		group.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case first := <-r.waiting:
-					r.read(ctx, r.gather(first))
-				}
-			}
-		})
+	for i := range r.parallel {
+		group.Go(func() { pprof.Do(ctx, pprof.Labels("stockhold", fmt.Sprintf("reader %d", i)), r.work) })
 	}
 	group.Wait()
+}
+
+func (r *reader) work(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-r.waiting:
+			r.read(ctx, r.gather(first))
+		}
+	}
 }
 
 // gather takes what else is waiting, up to what one read should carry.

@@ -49,7 +49,7 @@ func New(store Store, gate Gate, opts Options) *Service {
 
 // Run works until ctx ends, then finishes what was begun. Calls need it running.
 func (s *Service) Run(ctx context.Context) error {
-	reading, stop := context.WithCancel(context.Background())
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var readers sync.WaitGroup
 	readers.Go(func() { s.reader.run(reading) })
 	err := s.ledger.Run(ctx)

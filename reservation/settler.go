@@ -58,14 +58,14 @@ func (s *settler) add(views []inventory.View, holds []HoldID) {
 }
 
 // run settles until close, and what is left then.
-func (s *settler) run() {
+func (s *settler) run(ctx context.Context) {
 	for {
 		views, holds := s.next()
 		if views == nil && holds == nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
-		err := s.gate.Settle(ctx, views, holds)
+		within, cancel := context.WithTimeout(ctx, settleTimeout)
+		err := s.gate.Settle(within, views, holds)
 		cancel()
 		if err != nil {
 			settleFailed.Add(context.Background(), 1)

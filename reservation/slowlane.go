@@ -134,7 +134,7 @@ func (l *Ledger) slowDown(ops []*Operation) {
 
 // commitSlowLane is the committer of the slow lane. Operations that share a slow
 // row share a transaction, and its fate: one time-out answers them all.
-func (l *Ledger) commitSlowLane() {
+func (l *Ledger) commitSlowLane(ctx context.Context) {
 	for {
 		ops, _ := l.slow.queue.take(l.opts.BatchLines, maxBatchOps)
 		if ops == nil {
@@ -144,25 +144,25 @@ func (l *Ledger) commitSlowLane() {
 			var group []*Operation
 			group, ops = l.slow.group(ops)
 			if group = takeAll(group); len(group) > 0 {
-				l.runSlow(group)
+				l.runSlow(ctx, group)
 			}
 		}
 	}
 }
 
-func (l *Ledger) runSlow(ops []*Operation) {
-	rest, err := l.attempt(ops, true)
+func (l *Ledger) runSlow(ctx context.Context, ops []*Operation) {
+	rest, err := l.attempt(ctx, ops, true)
 	switch {
 	case err == nil:
 		l.slow.clear(ops)
-		l.run(rest, time.Time{})
+		l.run(ctx, rest, time.Time{})
 	case errors.Is(err, ErrLockWait):
 		l.slow.renew(ops)
 		l.fail(ops, stuck(err))
 	case errors.Is(err, ErrCommitUnknown):
-		l.run(ops, time.Now())
+		l.run(ctx, ops, time.Now())
 	default:
-		l.run(ops, time.Time{})
+		l.run(ctx, ops, time.Time{})
 	}
 }
 
@@ -176,8 +176,8 @@ func stuck(err error) error {
 // the database does not name, and moves the operations that touch them to the
 // slow lane. It reports whether that left others to go on with; if not, the
 // batch must be halved.
-func (l *Ledger) setAside(ops *[]*Operation) bool {
-	free, blocked, rows, err := l.probe(*ops)
+func (l *Ledger) setAside(ctx context.Context, ops *[]*Operation) bool {
+	free, blocked, rows, err := l.probe(ctx, *ops)
 	if err != nil || len(free) == 0 || len(blocked) == 0 {
 		return false
 	}
@@ -190,8 +190,8 @@ func (l *Ledger) setAside(ops *[]*Operation) bool {
 
 // probe tells operations that touch a locked row from those that do not, by
 // locking what can be had without waiting.
-func (l *Ledger) probe(ops []*Operation) (free, blocked []*Operation, rows []any, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), l.opts.BatchTimeout)
+func (l *Ledger) probe(ctx context.Context, ops []*Operation) (free, blocked []*Operation, rows []any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.opts.BatchTimeout)
 	defer cancel()
 	tx, err := l.store.Begin(ctx)
 	if err != nil {
