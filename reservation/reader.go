@@ -42,8 +42,8 @@ const (
 	lookupTimeout = 5 * time.Second
 )
 
-func newReader(store Store) *reader {
-	return &reader{store: store, waiting: make(chan *lookup, lookupQueue), parallel: 2}
+func newReader(store Store, parallel int) *reader {
+	return &reader{store: store, waiting: make(chan *lookup, lookupQueue), parallel: parallel}
 }
 
 // run answers lookups until ctx ends. Those still waiting then fail with their

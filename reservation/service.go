@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Limits      Limits                  // default DefaultLimits()
 	Ledger      LedgerOptions           // see there
+	Readers     int                     // reads behind refusals in flight at once; default 2
 	CallTimeout time.Duration           // the longest a call may take, whatever its own deadline; default 10 s
 	HasDecider  func(owner string) bool // whether an owner can be asked; default: nobody
 	Logger      *slog.Logger            // default slog.Default()
@@ -44,7 +45,7 @@ func New(store Store, gate Gate, opts Options) *Service {
 	}
 	opts.Ledger.Logger = opts.Logger
 	opts.Ledger.OnHandLimit = opts.Limits.OnHand
-	return &Service{store: store, gate: gate, ledger: NewLedger(store, gate, opts.Ledger), reader: newReader(store), opts: opts}
+	return &Service{store: store, gate: gate, ledger: NewLedger(store, gate, opts.Ledger), reader: newReader(store, defaultTo(opts.Readers, 2)), opts: opts}
 }
 
 // Run works until ctx ends, then finishes what was begun. Calls need it running.

@@ -1,0 +1,104 @@
+package simulation
+
+import (
+	"context"
+	"log/slog"
+	"runtime/pprof"
+	"sync"
+	"time"
+
+	"stockhold/inventory"
+	"stockhold/reservation"
+	"stockhold/sweeper"
+)
+
+// process is one stockhold: a service and a sweeper on connections of their own.
+type process struct {
+	world   *world
+	name    string
+	dead    bool // its goroutines go on, but nothing they do reaches anybody
+	service *reservation.Service
+	stop    context.CancelFunc
+	group   sync.WaitGroup
+}
+
+// turn waits for the scheduler. A dead process's steps are over at once.
+func (p *process) turn(what string, ready func() bool, fates ...fate) fate {
+	if p.dead {
+		return unsent
+	}
+	unlessDead := ready
+	if ready != nil {
+		unlessDead = func() bool { return p.dead || ready() }
+	}
+	return p.world.scheduler.wait(p.name+" "+what, unlessDead, fates...)
+}
+
+// named runs work under a name that stores and gate see.
+func named(ctx context.Context, name string, work func(context.Context)) {
+	pprof.Do(ctx, pprof.Labels("stockhold", name), work)
+}
+
+// start begins a process. Its number spreads the keys that processes make.
+func (w *world) start(name string) *process {
+	p := &process{world: w, name: name}
+	w.started++
+	number := int64(w.started%15 + 1)
+	random := func(n int64) int64 { return n / 16 * number }
+	quiet := slog.New(slog.DiscardHandler)
+	store, gate := &store{w.db, p}, &gate{w.redis, p}
+	p.service = reservation.New(store, gate, reservation.Options{
+		Ledger:      reservation.LedgerOptions{Committers: 1, Random: random},
+		Readers:     1,
+		CallTimeout: callTimeout,
+		HasDecider:  func(owner string) bool { return owner == asking },
+		Logger:      quiet,
+	})
+	sweep, err := sweeper.New(store, p.service.Ledger(), gate, map[string]sweeper.Decider{asking: &decider{w, p}}, sweeper.Options{
+		Interval: time.Second, Lease: 6 * time.Second, RequestTimeout: 2 * time.Second,
+		Backoff: time.Second, Slowest: 5 * time.Second, ParkAfter: 3, BreakerPause: 2 * time.Second,
+		Grace: grace, Random: random, Logger: quiet,
+	})
+	if err != nil {
+		panic(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	p.group.Go(func() { w.must(p.service.Run(ctx)) })
+	p.group.Go(func() { named(ctx, "sweeper", func(ctx context.Context) { w.must(sweep.Run(ctx)) }) })
+	return p
+}
+
+// kill ends a process at once, as kill -9 does: what it has open on the
+// database is rolled back, what it was told and has not passed on is lost.
+func (w *world) kill(p *process) {
+	p.dead = true
+	for t := range w.db.open {
+		if t.process == p && !w.undecided(t) {
+			w.db.end(t)
+		}
+	}
+	p.stop()
+}
+
+// decider is the order service's side of check-back: it answers from its books.
+type decider struct {
+	world   *world
+	process *process
+}
+
+func (d *decider) Decide(ctx context.Context, _ string, questions []sweeper.Question) ([]sweeper.Decision, error) {
+	f := d.process.turn(whose(ctx)+" asks the owner", nil, unsent, mute)
+	if f != done || d.process.dead {
+		return nil, errGone
+	}
+	var decisions []sweeper.Decision
+	for _, q := range questions {
+		o := d.world.orders[inventory.HoldID{Owner: asking, ID: q.ID}]
+		if o.verdict == sweeper.Commit || o.verdict == sweeper.Abort {
+			o.told[o.verdict] = true
+		}
+		decisions = append(decisions, sweeper.Decision{ID: q.ID, Verdict: o.verdict})
+	}
+	return decisions, nil
+}

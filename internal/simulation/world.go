@@ -1,0 +1,238 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"stockhold/inventory"
+	"stockhold/reservation"
+	"stockhold/sweeper"
+)
+
+// world is everything there is in one schedule.
+type world struct {
+	scheduler *scheduler
+	random    *rand.Rand
+	db        *database
+	redis     *redis
+	size      int // processes at once
+	processes []*process
+	graveyard []*process
+	started   int
+	orders    map[inventory.HoldID]*order
+	watches   map[*watch]bool
+	later     []*tx // COMMITs that are still under way on the server
+	answered  map[string]int
+	failed    error // the first broken promise
+}
+
+// watch is what a call may have seen: the lowest available of its lines since it began.
+type watch struct {
+	lines []inventory.Line
+	short bool // at some moment a line did not fit
+	known bool // the id was in the books when the call began
+}
+
+func (w *world) watch(o *order, lines []inventory.Line) *watch {
+	seen := &watch{lines: lines, known: o.visited[reservation.Reserved] || o.visited[reservation.Canceled]}
+	w.watches[seen] = true
+	w.look(seen)
+	return seen
+}
+
+func (w *world) unwatch(seen *watch) { delete(w.watches, seen) }
+
+func (w *world) look(seen *watch) {
+	for _, line := range seen.lines {
+		if w.db.stocks[line.Key].Available() < line.Quantity {
+			seen.short = true
+		}
+	}
+}
+
+// lookInside counts what a batch held before it gave back: its calls happen one
+// after the other, and one between them may have been refused for that.
+func (w *world) lookInside(c *reservation.Changes) {
+	lowest := map[inventory.Key]int64{}
+	for key, s := range w.db.stocks {
+		lowest[key] = s.Available()
+	}
+	take := func(r *reservation.Reservation) {
+		for _, line := range r.Lines {
+			lowest[line.Key] -= line.Quantity
+		}
+	}
+	for _, r := range c.NewReservations {
+		take(r)
+	}
+	for _, m := range c.Moved {
+		if m.From == reservation.Expired {
+			w.db.each(m.Keys, take)
+		}
+	}
+	for seen := range w.watches {
+		for _, line := range seen.lines {
+			seen.short = seen.short || lowest[line.Key] < line.Quantity
+		}
+	}
+}
+
+// check notes a broken promise; the schedule goes on to its end.
+func (w *world) check(ok bool, format string, args ...any) {
+	if !ok && w.failed == nil {
+		w.failed = fmt.Errorf(format, args...)
+		w.scheduler.trace("BROKEN: %v", w.failed)
+	}
+}
+
+func (w *world) must(err error) { w.check(err == nil, "a process ended with %v", err) }
+
+// legal lists the states that one batch can take a reservation to.
+var legal = map[reservation.State][]reservation.State{
+	reservation.Reserved:  {reservation.Confirmed, reservation.Canceled, reservation.Expired, reservation.Fulfilled, reservation.Returned},
+	reservation.Confirmed: {reservation.Fulfilled, reservation.Returned},
+	reservation.Expired:   {reservation.Confirmed, reservation.Canceled, reservation.Fulfilled, reservation.Returned},
+}
+
+// moved checks a transition that is being committed.
+func (w *world) moved(r *reservation.Reservation, m reservation.Transition) {
+	w.check(r.State == m.From, "%s was moved from %s and is %s", r.HoldID, m.From, r.State)
+	w.check(slices.Contains(legal[m.From], m.To), "%s was moved from %s to %s", r.HoldID, m.From, m.To)
+	o := w.orders[r.HoldID]
+	switch {
+	case m.By == reservation.ByPolicy:
+		w.check(!r.ExpiresAt.After(w.db.now()), "%s was released by policy before its expiry", r.HoldID)
+		w.check(r.OnExpiry == reservation.ReleaseOnExpiry, "%s was released by a policy it has not", r.HoldID)
+	case m.By == reservation.ByCheckBack && m.To == reservation.Confirmed:
+		w.check(o.told[sweeper.Commit], "%s was confirmed though its owner never said so", r.HoldID)
+	case m.By == reservation.ByCheckBack:
+		w.check(o.told[sweeper.Abort], "%s was released though its owner never said so", r.HoldID)
+	}
+}
+
+// checkBooks holds the stock rows against the reservations, after every commit.
+func (w *world) checkBooks() {
+	reserved, committed := map[inventory.Key]int64{}, map[inventory.Key]int64{}
+	for id, r := range w.db.reservations {
+		w.orders[id].visited[r.State] = true
+		for _, line := range r.Lines {
+			switch r.State {
+			case reservation.Reserved:
+				reserved[line.Key] += line.Quantity
+			case reservation.Confirmed:
+				committed[line.Key] += line.Quantity
+			}
+		}
+	}
+	for key, s := range w.db.stocks {
+		w.check(s.Reserved == reserved[key] && s.Committed == committed[key],
+			"%s: the row says %d reserved and %d committed, the reservations %d and %d", key, s.Reserved, s.Committed, reserved[key], committed[key])
+		w.check(s.Available() >= 0, "%s was oversold: %d available", key, s.Available())
+	}
+	for seen := range w.watches {
+		w.look(seen)
+	}
+}
+
+// decideLater leaves a COMMIT under way on the server, with its locks.
+func (w *world) decideLater(t *tx) { w.later = append(w.later, t) }
+
+func (w *world) undecided(t *tx) bool { return slices.Contains(w.later, t) }
+
+// server decides late COMMITs, one way or the other.
+func (w *world) server(over func() bool) {
+	for {
+		w.scheduler.wait("server decides", func() bool { return len(w.later) > 0 || over() })
+		if len(w.later) == 0 {
+			return
+		}
+		t := w.later[0]
+		w.later = w.later[1:]
+		switch {
+		case t.over:
+		case w.random.IntN(2) == 0:
+			w.db.commit(t)
+		default:
+			w.db.end(t)
+		}
+	}
+}
+
+// chaos breaks things until it is told to stop, and then mends all of them.
+func (w *world) chaos(over func() bool) {
+	for !over() {
+		time.Sleep(time.Duration(w.drawn(4000)) * time.Millisecond)
+		w.scheduler.wait("chaos", nil)
+		if over() {
+			break
+		}
+		switch w.random.IntN(11) {
+		case 0, 1:
+			i := w.random.IntN(w.size)
+			w.kill(w.processes[i])
+			w.replace(i)
+		case 2:
+			w.redis.wipe()
+		case 3:
+			w.redis.save()
+		case 4:
+			w.redis.revert()
+		case 5:
+			w.redis.down = !w.redis.down
+		case 6:
+			w.db.down = !w.db.down
+			w.breakAll()
+		case 7:
+			w.breakAll()
+		case 8:
+			w.redis.skew = time.Duration(w.random.IntN(60)-30) * time.Second
+		case 9:
+			w.grab()
+		case 10:
+			for key := range w.redis.rows {
+				if key.SKU == "A" {
+					delete(w.redis.rows, key)
+				}
+			}
+		}
+	}
+	w.scheduler.wait("chaos ends", nil)
+	w.redis.down, w.db.down, w.redis.skew = false, false, 0
+	w.scheduler.faults = 0
+}
+
+// drawn is a number drawn from the seed while it is nobody's turn: the only
+// caller that does so between turns is chaos, so the order stays the same.
+func (w *world) drawn(n int) int {
+	w.scheduler.wait("chaos draws", nil)
+	return w.random.IntN(n)
+}
+
+// breakAll breaks every connection to the database.
+func (w *world) breakAll() {
+	for t := range w.db.open {
+		if !w.undecided(t) {
+			w.db.end(t)
+		}
+	}
+}
+
+// grab lets a stranger lock a stock row for some seconds.
+func (w *world) grab() {
+	key := inventory.Key{Location: "default", SKU: "A"}
+	if w.db.locks[stockRow(key)] != nil {
+		return
+	}
+	stranger := &tx{db: w.db, process: w.processes[0], name: "stranger"}
+	w.db.locks[stockRow(key)] = stranger
+	time.AfterFunc(time.Duration(w.random.IntN(6000))*time.Millisecond, func() { w.db.end(stranger) })
+}
+
+// replace starts a process in the place of a dead one.
+func (w *world) replace(i int) {
+	dead := w.processes[i]
+	w.graveyard = append(w.graveyard, dead)
+	w.processes[i] = w.start(fmt.Sprintf("p%d.%d", i, w.started))
+}
