@@ -1,0 +1,120 @@
+package sweeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"stockhold/reservation"
+)
+
+// metrics are the sweeper's instruments. The ones to alert on are the age of the
+// oldest undecided hold, what is parked, and contradictions.
+//
+// Owners are an attribute: they come from configuration, so there are few.
+type metrics struct {
+	passes         metric.Float64Histogram
+	results        metric.Int64Counter
+	requests       metric.Float64Histogram
+	misfitting     metric.Int64Counter
+	breaker        metric.Int64Gauge
+	contradictions metric.Int64Counter
+	driftFound     metric.Int64Counter
+	driftRepaired  metric.Int64Counter
+
+	// Written once a pass, never on a scrape: a scrape must not cost the ledger a query.
+	overdue metric.Int64Gauge
+	parked  metric.Int64Gauge
+	oldest  metric.Float64Gauge
+}
+
+func newMetrics() (*metrics, error) {
+	meter := otel.Meter("stockhold/sweeper")
+	m := &metrics{}
+	var errs [11]error
+	m.passes, errs[0] = meter.Float64Histogram("stockhold.sweeper.pass.duration", metric.WithUnit("s"),
+		metric.WithDescription("One pass, from the first due hold to the purge."),
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60))
+	m.results, errs[1] = meter.Int64Counter("stockhold.sweeper.results",
+		metric.WithDescription("What passes did, by the figures of their report."))
+	m.requests, errs[2] = meter.Float64Histogram("stockhold.sweeper.decider.duration", metric.WithUnit("s"),
+		metric.WithDescription("Requests to deciders, by owner and outcome: ok, timeout, error."),
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+	m.misfitting, errs[3] = meter.Int64Counter("stockhold.sweeper.decider.misfits",
+		metric.WithDescription("Decisions that do not fit the question, by owner and kind: not_asked, twice, verdict."))
+	m.breaker, errs[4] = meter.Int64Gauge("stockhold.sweeper.decider.breaker",
+		metric.WithDescription("The breaker in front of each owner's decider: 0 closed, 1 half-open, 2 open."))
+	m.contradictions, errs[5] = meter.Int64Counter("stockhold.sweeper.contradictions",
+		metric.WithDescription("Decisions that contradict what already happened, by owner and verdict."))
+	m.driftFound, errs[6] = meter.Int64Counter("stockhold.gate.drift.found",
+		metric.WithDescription("Gate rows that differ from the ledger, by kind: behind (normal under load), ahead, different, unknown."))
+	m.driftRepaired, errs[7] = meter.Int64Counter("stockhold.gate.drift.repaired",
+		metric.WithDescription("Of these, brought up to date or dropped."))
+	m.overdue, errs[8] = meter.Int64Gauge("stockhold.undecided.overdue",
+		metric.WithDescription(fmt.Sprintf("Holds past their expiry and still held; counted up to %d.", undecidedLimit)))
+	m.parked, errs[9] = meter.Int64Gauge("stockhold.undecided.parked",
+		metric.WithDescription("Of these, in front of an operator."))
+	m.oldest, errs[10] = meter.Float64Gauge("stockhold.undecided.oldest", metric.WithUnit("s"),
+		metric.WithDescription("How long the oldest hold still held is past its expiry."))
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("make the sweeper's metrics: %w", err)
+	}
+	return m, nil
+}
+
+func (m *metrics) passed(ctx context.Context, report Report, took time.Duration) {
+	m.passes.Record(ctx, took.Seconds())
+	for _, f := range report.figures() {
+		if *f.value > 0 {
+			m.results.Add(ctx, int64(*f.value), metric.WithAttributes(attribute.String("result", f.name)))
+		}
+	}
+}
+
+func (m *metrics) asked(ctx context.Context, owner string, took time.Duration, err error) {
+	outcome := "ok"
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		outcome = "timeout"
+	case err != nil:
+		outcome = "error"
+	}
+	m.requests.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("owner", owner), attribute.String("outcome", outcome)))
+}
+
+func (m *metrics) misfits(ctx context.Context, owner string, kinds map[string]int64) {
+	for kind, n := range kinds {
+		m.misfitting.Add(ctx, n, metric.WithAttributes(attribute.String("owner", owner), attribute.String("kind", kind)))
+	}
+}
+
+func (m *metrics) breakerChanged(owner string, to gobreaker.State) {
+	m.breaker.Record(context.Background(), int64(to), metric.WithAttributes(attribute.String("owner", owner)))
+}
+
+func (m *metrics) contradicted(ctx context.Context, owner string, verdict Verdict) {
+	m.contradictions.Add(ctx, 1, metric.WithAttributes(attribute.String("owner", owner), attribute.String("verdict", verdict.String())))
+}
+
+func (m *metrics) drifted(ctx context.Context, d drift)  { addDrift(ctx, m.driftFound, d) }
+func (m *metrics) repaired(ctx context.Context, d drift) { addDrift(ctx, m.driftRepaired, d) }
+
+func addDrift(ctx context.Context, counter metric.Int64Counter, d drift) {
+	for kind, n := range map[string]int{"behind": d.behind, "ahead": d.ahead, "different": d.different, "unknown": d.unknown} {
+		if n > 0 {
+			counter.Add(ctx, int64(n), metric.WithAttributes(attribute.String("kind", kind)))
+		}
+	}
+}
+
+func (m *metrics) undecided(ctx context.Context, u reservation.Undecided) {
+	m.overdue.Record(ctx, int64(u.Overdue))
+	m.parked.Record(ctx, int64(u.Parked))
+	m.oldest.Record(ctx, u.Oldest.Seconds())
+}
