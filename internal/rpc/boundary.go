@@ -1,0 +1,62 @@
+package rpc
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"time"
+
+	"connectrpc.com/connect"
+)
+
+// boundary is the interceptor around every call: the handlers return the domain's
+// errors, and here they become answers. It also counts and times the call.
+type boundary struct {
+	errors  *errorTable
+	metrics *metrics
+}
+
+func (b *boundary) wrap(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
+		began := time.Now()
+		rpc := rpcName(request.Spec())
+		response, refused := b.call(ctx, rpc, request, next)
+		if refused == nil {
+			b.metrics.call(ctx, began, outcome{rpc: rpc, replayed: isReplay(response.Any())})
+			return response, nil
+		}
+		if isBranch(request) {
+			refused.code = branchCode(rpc, refused.code)
+		}
+		b.metrics.call(ctx, began, outcome{rpc: rpc, code: refused.code, reason: refused.detail.GetReason()})
+		return nil, refused.asError()
+	}
+}
+
+// call runs the handler; whatever it does not answer, it panics included, is refused.
+func (b *boundary) call(ctx context.Context, rpc string, request connect.AnyRequest, next connect.UnaryFunc) (response connect.AnyResponse, refused *refusal) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		if value == http.ErrAbortHandler {
+			panic(value) // net/http's own way to drop a connection
+		}
+		response, refused = nil, b.errors.panicked(ctx, rpc, value)
+	}()
+	response, err := next(ctx, request)
+	if err != nil {
+		return nil, b.errors.refusal(ctx, rpc, err)
+	}
+	return response, nil
+}
+
+// rpcName is the procedure's last part: no two of ours are alike.
+func rpcName(spec connect.Spec) string { return path.Base(spec.Procedure) }
+
+// isReplay reads the mark of answers that have one.
+func isReplay(response any) bool {
+	marked, ok := response.(interface{ GetReplayed() bool })
+	return ok && marked.GetReplayed()
+}

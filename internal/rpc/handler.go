@@ -1,0 +1,134 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+	"connectrpc.com/otelconnect"
+
+	"stockhold/gen/stockhold/v1/stockholdv1connect"
+	"stockhold/inventory"
+	"stockhold/reservation"
+)
+
+// Service is what the handlers need of the domain: a running *reservation.Service.
+type Service interface {
+	Try(ctx context.Context, requests []reservation.TryRequest) []reservation.Answer
+	Do(ctx context.Context, requests []reservation.Request) []reservation.Answer
+	Change(ctx context.Context, changes []inventory.Change) []reservation.Answer
+	Get(ctx context.Context, id reservation.HoldID) (*reservation.Reservation, error)
+	List(ctx context.Context, filter reservation.Filter, after int64, limit int) ([]*reservation.Reservation, int64, error)
+	GetStock(ctx context.Context, key inventory.Key) (inventory.Stock, error)
+	ListStock(ctx context.Context, sku, location string, after inventory.Key, limit int) ([]inventory.Stock, error)
+	Limits() reservation.Limits
+}
+
+// Options shape the handlers. Zero fields take the defaults.
+type Options struct {
+	// MaxBodyBytes is the largest message of a call, in bytes, as sent and as
+	// decompressed. Default 1 MiB.
+	MaxBodyBytes int
+	// Ready says whether calls can be served: nil when the ledger answers. The gRPC
+	// health service reports it. Default: always ready.
+	Ready func(ctx context.Context) error
+	// Trace makes a span of each call, for the global tracer provider.
+	Trace bool
+	// Interceptors run inside of the handlers' own, first to last: who may call
+	// what, for example. A *connect.Error of theirs is answered as it is.
+	Interceptors []connect.Interceptor
+	// Logger hears of defects and of stores that are away. Default slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	defaultMaxBodyBytes = 1 << 20
+
+	// Below some hundred bytes, compressing an answer costs more than it saves.
+	compressFromBytes = 1024
+
+	maxSideBytes = 64 << 10 // of a message to the health and reflection services
+)
+
+func (o Options) withDefaults() Options {
+	if o.MaxBodyBytes <= 0 {
+		o.MaxBodyBytes = defaultMaxBodyBytes
+	}
+	if o.Ready == nil {
+		o.Ready = func(context.Context) error { return nil }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// Handler serves both services, gRPC health and gRPC reflection (v1 and
+// v1alpha), at the paths of their procedures. The server must offer HTTP/2
+// without TLS, or TLS, for gRPC; HTTP/1.1 is enough for the others.
+//
+// It fails when the limits allow a quantity that the wire cannot carry.
+func Handler(service Service, options Options) (http.Handler, error) {
+	options = options.withDefaults()
+	if most := service.Limits().Quantity; most > math.MaxInt32 {
+		return nil, fmt.Errorf("the limit of a line's quantity is %d, but the wire carries at most %d", most, math.MaxInt32)
+	}
+	metrics, err := newMetrics()
+	if err != nil {
+		return nil, err
+	}
+	errs := &errorTable{log: options.Logger}
+	callOptions, err := handlerOptions(options, errs, metrics)
+	if err != nil {
+		return nil, err
+	}
+
+	mux := http.NewServeMux()
+	serve := func(path string, handler http.Handler) {
+		mux.Handle(path, limitBodies(handler, options.MaxBodyBytes))
+	}
+	serve(stockholdv1connect.NewReservationServiceHandler(&reservations{service, errs, metrics}, callOptions...))
+	serve(stockholdv1connect.NewInventoryServiceHandler(&stocks{service, errs, metrics}, callOptions...))
+
+	served := []string{stockholdv1connect.ReservationServiceName, stockholdv1connect.InventoryServiceName}
+	reflector := grpcreflect.NewStaticReflector(append(served, grpchealth.HealthV1ServiceName)...)
+	small := connect.WithReadMaxBytes(maxSideBytes)
+	mux.Handle(grpchealth.NewHandler(&readiness{options.Ready, served}, small))
+	mux.Handle(grpcreflect.NewHandlerV1(reflector, small))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, small))
+	return mux, nil
+}
+
+func handlerOptions(options Options, errs *errorTable, metrics *metrics) ([]connect.HandlerOption, error) {
+	// The first interceptor is the outermost: a span sees the code that the caller
+	// gets, and whoever refuses callers does so before their message is looked at.
+	var interceptors []connect.Interceptor
+	if options.Trace {
+		tracing, err := otelconnect.NewInterceptor(otelconnect.WithoutMetrics(), otelconnect.WithoutTraceEvents(),
+			otelconnect.WithoutServerPeerAttributes(), otelconnect.WithTrustRemote())
+		if err != nil {
+			return nil, fmt.Errorf("make the tracing interceptor: %w", err)
+		}
+		interceptors = append(interceptors, tracing)
+	}
+	boundary := &boundary{errors: errs, metrics: metrics}
+	interceptors = append(interceptors, connect.UnaryInterceptorFunc(boundary.wrap))
+	interceptors = append(interceptors, options.Interceptors...)
+	interceptors = append(interceptors, connect.UnaryInterceptorFunc(refuseMalformed))
+
+	handlerOptions := []connect.HandlerOption{
+		connect.WithInterceptors(interceptors...),
+		connect.WithReadMaxBytes(options.MaxBodyBytes),
+		connect.WithCompressMinBytes(compressFromBytes),
+		boundedCompression(options.MaxBodyBytes),
+	}
+	for _, codec := range codecs() {
+		handlerOptions = append(handlerOptions, connect.WithCodec(codec))
+	}
+	return handlerOptions, nil
+}
