@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"stockhold/internal/store"
+)
+
+// errDraining is why a server that was told to stop is not ready.
+var errDraining = errors.New("draining: this server is about to stop")
+
+// readyPatience is how long the ledger may take to show that it answers.
+const readyPatience = 2 * time.Second
+
+// health answers those who watch over the process.
+type health struct {
+	ledger   *store.Store
+	metrics  http.Handler
+	draining atomic.Bool
+	log      *slog.Logger
+}
+
+// ready says whether work should be sent here: the ledger answers, and the
+// process is not about to stop. The gate has no say: without it calls are slower,
+// and answered all the same.
+func (h *health) ready(ctx context.Context) error {
+	if h.draining.Load() {
+		return errDraining
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyPatience)
+	defer cancel()
+	if err := h.ledger.Ping(ctx); err != nil {
+		return fmt.Errorf("the ledger does not answer: %w", err)
+	}
+	return nil
+}
+
+// mux serves /healthz (the process lives), /readyz and /metrics.
+func (h *health) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := h.ready(r.Context()); err != nil {
+			h.log.Debug("not ready", "reason", err)
+			say(w, http.StatusServiceUnavailable, "not ready: "+err.Error())
+			return
+		}
+		say(w, http.StatusOK, "ok")
+	})
+	mux.Handle("GET /metrics", h.metrics)
+	return mux
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // the prober is gone: nobody to tell
+}

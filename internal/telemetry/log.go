@@ -1,0 +1,57 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/redis/go-redis/v9"
+)
+
+// NewLogger writes to w what is at least of the level: debug, info, warn or
+// error. The format is text or json.
+func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+	}
+	options := &slog.HandlerOptions{Level: least}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return nil, fmt.Errorf("log format %q: want text or json", format)
+}
+
+// SetDefault makes log the logger of the whole process: of code that is given
+// none, and of the database drivers, which else write lines of their own to
+// standard error. What drivers say they also return as errors, so it is debug.
+func SetDefault(log *slog.Logger) error {
+	slog.SetDefault(log)
+	redis.SetLogger(redisLog{log})
+	if err := mysql.SetLogger(mysqlLog{log}); err != nil {
+		return fmt.Errorf("set the logger of the MySQL driver: %w", err)
+	}
+	return nil
+}
+
+type redisLog struct{ log *slog.Logger }
+
+func (r redisLog) Printf(ctx context.Context, format string, args ...any) {
+	if r.log.Enabled(ctx, slog.LevelDebug) {
+		r.log.DebugContext(ctx, strings.TrimSpace(fmt.Sprintf(format, args...)), "driver", "redis")
+	}
+}
+
+type mysqlLog struct{ log *slog.Logger }
+
+func (m mysqlLog) Print(args ...any) {
+	if m.log.Enabled(context.Background(), slog.LevelDebug) {
+		m.log.Debug(strings.TrimSpace(fmt.Sprint(args...)), "driver", "mysql")
+	}
+}
