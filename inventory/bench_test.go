@@ -18,7 +18,7 @@ import (
 // convoy, and in go-redis's AutoPipeline with as many flights. The first three
 // are the bare command; "gate" is the whole of Gate.Freeze.
 func BenchmarkFreeze(b *testing.B) {
-	g := openGate(b, testservers.Redis(b).URL())
+	g := openGateWith(b, testservers.Redis(b).URL(), defaultTimeout)
 	ctx := b.Context()
 	require.Equal(b, NotLoaded, g.Freeze(ctx, []Hold{hold("load", line("script", 1))})[0].Outcome)
 	auto, err := g.client.AutoPipelineWithOptions(

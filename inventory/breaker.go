@@ -32,7 +32,13 @@ func newBreaker(log *slog.Logger, changed func(gobreaker.State)) *breaker {
 		IsSuccessful: func(err error) bool { return !errors.Is(err, ErrAway) || isFull(err) },
 		IsExcluded:   func(err error) bool { return errors.Is(err, errCallerGone) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
-			log.Warn("the breaker in front of the gate changed", "from", from.String(), "to", to.String())
+			// A try in vain, from half-open to open, is no news.
+			switch {
+			case from == gobreaker.StateClosed:
+				log.Warn("redis does not answer: holds go to the ledger without the gate")
+			case to == gobreaker.StateClosed:
+				log.Info("redis answers again")
+			}
 			changed(to)
 		},
 	})}

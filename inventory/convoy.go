@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,7 +93,7 @@ func (c *convoy) board() []*load {
 			size += l.size
 		}
 	}
-	c.queue = c.queue[taken:]
+	c.queue = slices.Delete(c.queue, 0, taken)
 	if len(loads) == 0 {
 		c.flights--
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // OpenEmbedded starts a Redis inside this process and a gate in front of it, for
-// development, tests and small installations: the same scripts run, some hundred
+// development, tests and small installations: the same scripts run, some ten
 // times slower, and nothing outlives the process. It listens on the loopback
 // interface, on a free port, behind a password that nobody else learns.
 func OpenEmbedded(options Options) (*Gate, error) {

@@ -17,10 +17,11 @@ type Options struct {
 	// one Redis need two prefixes.
 	Prefix string
 	// Timeout bounds each round trip to Redis, within the caller's own deadline.
-	// Default 250 ms; 5 s for the embedded gate, whose scripts run some hundred
+	// Default 250 ms; 5 s for the embedded gate, whose scripts run some ten
 	// times slower. A call that Redis did not answer in time may still happen.
 	Timeout time.Duration
-	// Log hears of changes of the breaker. Default slog.Default().
+	// Log hears when Redis stops answering and when it answers again. Default
+	// slog.Default().
 	Log *slog.Logger
 }
 

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -28,24 +30,29 @@ func hold(name string, lines ...Line) Hold { return Hold{HoldID: id(name), Lines
 // z is an entry of a sorted set.
 func z(score float64, member string) redis.Z { return redis.Z{Score: score, Member: member} }
 
+// patience is for tests in which Redis answers: a busy machine must not fail them.
+const patience = time.Minute
+
 // openGate opens a gate with a prefix of its own.
 func openGate(t testing.TB, url string) *Gate {
 	t.Helper()
-	return openGateWith(t, url, Options{})
+	return openGateWith(t, url, patience)
 }
 
-func openGateWith(t testing.TB, url string, options Options) *Gate {
+func openGateWith(t testing.TB, url string, timeout time.Duration) *Gate {
 	t.Helper()
-	options.Prefix = testservers.Prefix(t)
-	g, err := Open(url, options)
+	g, err := Open(url, Options{Prefix: testservers.Prefix(t), Timeout: timeout})
 	require.NoError(t, err)
 	closeAfter(t, g)
 	return g
 }
 
+// prefixOf is for a second gate on the keys of the first.
+func prefixOf(g *Gate) string { return strings.Trim(g.keys.start, "{} ") }
+
 func openEmbedded(t testing.TB) *Gate {
 	t.Helper()
-	g, err := OpenEmbedded(Options{Prefix: testservers.Prefix(t)})
+	g, err := OpenEmbedded(Options{Prefix: testservers.Prefix(t), Timeout: patience})
 	require.NoError(t, err)
 	closeAfter(t, g)
 	return g

@@ -37,7 +37,7 @@ func newMetrics() (*metrics, error) {
 	m.breaker, errs[2] = meter.Int64Gauge("stockhold.gate.breaker",
 		metric.WithDescription("The breaker in front of the gate: 0 closed, 1 half-open, 2 open."))
 	m.trips, errs[3] = meter.Float64Histogram("stockhold.gate.script.duration", metric.WithUnit("s"),
-		metric.WithDescription("Round trips to Redis, by script."),
+		metric.WithDescription("Round trips to Redis, with the wait for one, by script."),
 		metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1))
 	m.dropped, errs[4] = meter.Int64Counter("stockhold.gate.dropped",
 		metric.WithDescription("Gate rows dropped because they contradicted the ledger."))

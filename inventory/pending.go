@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,7 +13,7 @@ import (
 // some thousand lines.
 const holdsPerTrip = 50
 
-// Pending lists up to limit holds that have been pending for olderThan or longer
+// Pending lists up to limit holds (at least 1) that have been pending for olderThan or longer
 // by Redis's own clock, the oldest first, with their lines in key order. A hold
 // whose lines are lost, or were settled meanwhile, comes without lines, so that it
 // can be settled all the same.
@@ -60,10 +59,12 @@ func (g *Gate) oldest(ctx context.Context, olderThan time.Duration, limit int) (
 		if err != nil {
 			return err
 		}
-		names, err = node.ZRangeByScore(ctx, g.keys.pending(), &redis.ZRangeBy{
-			Min:   "-inf",
-			Max:   strconv.FormatInt(now.Add(-olderThan).UnixMilli(), 10),
-			Count: int64(limit),
+		names, err = node.ZRangeArgs(ctx, redis.ZRangeArgs{
+			Key:     g.keys.pending(),
+			ByScore: true,
+			Start:   "-inf",
+			Stop:    now.Add(-olderThan).UnixMilli(),
+			Count:   int64(limit),
 		}).Result()
 		return err
 	})
