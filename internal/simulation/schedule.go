@@ -180,4 +180,3 @@ func (w *world) finalChecks() {
 		}
 	}
 }
-
