@@ -13,10 +13,10 @@ import (
 // some thousand lines.
 const holdsPerTrip = 50
 
-// Pending lists up to limit holds (at least 1) that have been pending for olderThan or longer
-// by Redis's own clock, the oldest first, with their lines in key order. A hold
-// whose lines are lost, or were settled meanwhile, comes without lines, so that it
-// can be settled all the same.
+// Pending lists the holds that have been pending for olderThan or longer by Redis's
+// own clock, the oldest first and at most limit (1 or more) of them, with their
+// lines in key order. A hold whose lines are lost, or that was settled meanwhile,
+// comes without lines, so that it can be settled all the same.
 //
 // An entry that no gate of this kind wrote does not stop the others: they are
 // returned together with an error that names it.

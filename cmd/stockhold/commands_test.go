@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/types/known/durationpb"
 
+	stockholdv1 "stockhold/gen/stockhold/v1"
+	"stockhold/gen/stockhold/v1/stockholdv1connect"
 	"stockhold/internal/testservers"
 )
 
@@ -116,6 +119,36 @@ func TestReportOfASweep(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(machine.out.String()), &report))
 	require.Positive(t, report["passes"])
 	require.Contains(t, report, "failed")
+}
+
+// A server that leaves the sweep to others tells how far behind they are.
+func TestServeWithoutSweep(t *testing.T) {
+	folder := t.TempDir()
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--no-sweep", "--limit-min-ttl", "1ms"}
+	url := launch(t, setup{folder: folder, args: args}).url()
+	c := client(t, http1)
+	inventory := stockholdv1connect.NewInventoryServiceClient(c, url)
+	reservations := stockholdv1connect.NewReservationServiceClient(c, url)
+	_, err := inventory.SetStock(t.Context(), &stockholdv1.SetStockRequest{Sku: "mug", OnHand: 2})
+	require.NoError(t, err)
+	_, err = reservations.Try(t.Context(), &stockholdv1.TryRequest{
+		ReservationId: "order-1", Ttl: durationpb.New(time.Millisecond), Lines: []*stockholdv1.Line{{Sku: "mug", Quantity: 1}},
+	})
+	require.NoError(t, err)
+	overdue := func(count string) {
+		require.Eventually(t, func() bool {
+			response, err := c.Get(url + "/metrics")
+			require.NoError(t, err)
+			defer response.Body.Close()
+			text, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			return bytes.Contains(text, []byte("\nstockhold_undecided_overdue "+count+"\n"))
+		}, patience, 100*time.Millisecond)
+	}
+
+	overdue("1")
+	require.Zero(t, run(t, setup{folder: folder, args: []string{"sweep", "--once"}}).code)
+	overdue("0")
 }
 
 func TestVersionForMachines(t *testing.T) {

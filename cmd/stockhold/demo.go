@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -33,7 +34,7 @@ func (demoCommand) Help() string {
 
 It exits with 0 only if the books agree to the unit, the audit is clean and no answer was other than it should be.
 
-Without a MySQL everything is embedded, in a temporary folder. With one, the run keeps to an owner and a location of its own, which it leaves behind; its sweeper works on everything that is due, like any other, so give it the same deciders. Of the log, warnings and errors are shown.
+Without a MySQL everything is embedded, in a temporary folder. With one, the run keeps to an owner and a location of its own, which it leaves behind; its sweeper works on everything that is due, like any other, so give it the deciders that the other servers have. Of the log, warnings and errors are shown.
 
 Examples:
 
@@ -59,6 +60,9 @@ func (c demoCommand) Run(ctx context.Context, env *environment) error {
 	options.Progress, options.Terminal = os.Stderr, term.IsTerminal(int(os.Stderr.Fd()))
 
 	result, err := app.Demo(ctx, env.cfg, options, log)
+	if errors.Is(err, demo.ErrOptions) {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
 	if err != nil && result.Orders == 0 {
 		return err // nothing was sold: there is nothing to print
 	}

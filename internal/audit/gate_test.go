@@ -150,13 +150,12 @@ func TestStrangersInTheGate(t *testing.T) {
 	w.shop(t)
 	client := testservers.Redis(t).Client()
 	defer client.Close()
-	names, _, err := client.Scan(t.Context(), 0, "*TestStrangersInTheGate*row default A", 10_000).Result()
-	require.NoError(t, err)
-	require.Len(t, names, 1)
-	row := names[0]
-	start := row[:len(row)-len("row default A")]
+	start := "{" + w.prefix + "} "
+	row := start + "row default A"
 
-	require.NoError(t, client.HDel(t.Context(), row, "q").Err())
+	deleted, err := client.HDel(t.Context(), row, "q").Result()
+	require.NoError(t, err)
+	require.Equal(t, int64(1), deleted)
 	report := w.audit(t, briefly)
 	requireFound(t, report)
 	require.Equal(t, GateExamined{Judged: true, Rows: 4, NotLoaded: 1}, report.Gate)
@@ -178,22 +177,20 @@ func TestStrangersInTheGate(t *testing.T) {
 	require.Error(t, report.Err(true))
 }
 
-// watchedGate lets a test act between an audit's looks.
+// watchedGate lets a test act between an audit's looks at one row.
 type watchedGate struct {
 	Gate
-	rows    func(look int)       // before each read of rows, from 1
+	of      inventory.Key
+	rows    func(look int) error // before each read of that row, from 1; its error is the answer
 	pending func(look int)       // before each list of pending holds
-	looks   [2]int               // how many of each there were
-	fail    func(look int) error // of rows
+	looks   int                  // at the row
+	lists   int                  // of pending holds
 }
 
 func (g *watchedGate) Rows(ctx context.Context, keys []inventory.Key) ([]inventory.Row, error) {
-	g.looks[0]++
-	if g.rows != nil {
-		g.rows(g.looks[0])
-	}
-	if g.fail != nil {
-		if err := g.fail(g.looks[0]); err != nil {
+	if slices.Contains(keys, g.of) && g.rows != nil {
+		g.looks++
+		if err := g.rows(g.looks); err != nil {
 			return nil, err
 		}
 	}
@@ -201,9 +198,9 @@ func (g *watchedGate) Rows(ctx context.Context, keys []inventory.Key) ([]invento
 }
 
 func (g *watchedGate) Pending(ctx context.Context, olderThan time.Duration, limit int) ([]inventory.Hold, error) {
-	g.looks[1]++
+	g.lists++
 	if g.pending != nil {
-		g.pending(g.looks[1])
+		g.pending(g.lists)
 	}
 	return g.Gate.Pending(ctx, olderThan, limit)
 }

@@ -83,11 +83,14 @@ func TestWorkInFlightIsNoDifference(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				restore()
 				w.upToDate(t)
-				gate := &watchedGate{Gate: w.gate, rows: func(n int) { tt.look(t, w, n) }}
+				gate := &watchedGate{Gate: w.gate, of: a, rows: func(n int) error {
+					tt.look(t, w, n)
+					return nil
+				}}
 				report, err := Run(t.Context(), Deps{Ledger: w.store, Gate: gate}, briefly)
 				require.NoError(t, err)
 				requireFound(t, report, tt.want...)
-				require.Equal(t, 2, gate.looks[0])
+				require.Equal(t, 2, gate.looks)
 				require.Equal(t, int64(1), report.Gate.LookedAgain)
 			})
 		}
@@ -165,7 +168,7 @@ func TestGateThatGoesAway(t *testing.T) {
 	w.freeze(t, "lost", []inventory.Line{line("default", "B", 2)})
 	for look := range 2 {
 		w.view(t, key("moon", "A"), 5, 1)
-		gate := &watchedGate{Gate: w.gate, fail: func(n int) error {
+		gate := &watchedGate{Gate: w.gate, of: key("moon", "A"), rows: func(n int) error {
 			if n == look+1 {
 				return errAway
 			}
@@ -187,7 +190,10 @@ func TestStopsWithItsCaller(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	w.view(t, key("moon", "A"), 5, 1)
-	gate := &watchedGate{Gate: w.gate, rows: func(int) { cancel() }}
+	gate := &watchedGate{Gate: w.gate, of: key("moon", "A"), rows: func(int) error {
+		cancel()
+		return nil
+	}}
 	report, err := Run(ctx, Deps{Ledger: w.store, Gate: gate}, Options{Pause: time.Hour})
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, report.Complete)

@@ -23,6 +23,8 @@ type world struct {
 	store *store.Store
 	raw   *sql.DB // the ledger's database, for what no stockhold would write
 	gate  *inventory.Gate
+
+	prefix string // of the gate's keys, in a Redis that is shared
 }
 
 // onEachWorld runs a test on the embedded stores and on MariaDB with Redis.
@@ -47,9 +49,12 @@ func serverWorld(t *testing.T) *world {
 	dsn := testservers.Database(t)
 	s, err := store.OpenMySQL(dsn, store.Options{})
 	require.NoError(t, err)
-	gate, err := inventory.Open(testservers.Redis(t).URL(), inventory.Options{Prefix: testservers.Prefix(t), Timeout: gatePatience})
+	prefix := testservers.Prefix(t)
+	gate, err := inventory.Open(testservers.Redis(t).URL(), inventory.Options{Prefix: prefix, Timeout: gatePatience})
 	require.NoError(t, err)
-	return newWorld(t, s, gate, "mysql", dsn)
+	w := newWorld(t, s, gate, "mysql", dsn)
+	w.prefix = prefix
+	return w
 }
 
 func newWorld(t *testing.T, s *store.Store, gate *inventory.Gate, driver, dsn string) *world {
