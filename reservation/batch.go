@@ -353,7 +353,7 @@ type transitionKind struct {
 
 // schedule is when a row is looked at, in a form that can be compared.
 type schedule struct {
-	expires, next, parked int64 // microseconds; 0: none
+	expires, next, parked int64 // microseconds; 0: none, or for expires: as it was
 	checks                int
 }
 
@@ -363,6 +363,9 @@ func scheduleOf(r, before *Reservation) schedule {
 	s := schedule{expires: micros(r.ExpiresAt), next: micros(r.NextCheckAt), parked: micros(r.ParkedAt), checks: r.Checks}
 	if r.State != Reserved {
 		s.next = micros(before.NextCheckAt)
+	}
+	if r.ExpiresAt.Equal(before.ExpiresAt) {
+		s.expires = 0 // deferred holds that expired at different times are still alike
 	}
 	return s
 }

@@ -114,7 +114,7 @@ type Transition struct {
 
 // Reschedule sets when RESERVED holds expire and are looked at, all alike.
 type Reschedule struct {
-	ExpiresAt   time.Time
+	ExpiresAt   time.Time // zero: as it was
 	NextCheckAt time.Time
 	Checks      int
 	ParkedAt    time.Time // zero: not parked

@@ -23,32 +23,32 @@ type reply struct {
 // time. It ends well within the lease: what cannot be asked by then is put off
 // without a check. A claim that is missing from the replies is left to its lease.
 func (s *Sweeper) ask(ctx context.Context, report *Report, claims []reservation.Claim) []reply {
+	var names []string // in the order of their oldest holds
 	byOwner := map[string][]reservation.Claim{}
 	for _, c := range claims {
+		if byOwner[c.Owner] == nil {
+			names = append(names, c.Owner)
+		}
 		byOwner[c.Owner] = append(byOwner[c.Owner], c)
 	}
 	until := time.Now().Add(s.opts.Lease / 2)
-	replies := make(chan []reply, len(byOwner))
+	replies := make([][]reply, len(names))
 	var group errgroup.Group
 	group.SetLimit(s.opts.Parallel)
-	for name, mine := range byOwner {
+	for i, name := range names {
 		o := s.owners[name]
 		if o == nil {
-			replies <- replyAll(mine, reply{verdict: Unknown})
+			replies[i] = replyAll(byOwner[name], reply{verdict: Unknown})
 			continue
 		}
 		group.Go(func() error {
-			replies <- s.askOwner(ctx, o, mine, until)
+			replies[i] = s.askOwner(ctx, o, byOwner[name], until)
 			return nil
 		})
 	}
 	_ = group.Wait() // no member returns an error
-	close(replies)
 
-	all := make([]reply, 0, len(claims))
-	for some := range replies {
-		all = append(all, some...)
-	}
+	all := slices.Concat(replies...)
 	for _, r := range all {
 		switch {
 		case r.unasked:

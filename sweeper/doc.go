@@ -41,8 +41,8 @@
 //     a caller that canceled what its decider commits): what happened stands. The
 //     contradiction is counted and logged.
 //   - One hold cannot be written: it alone fails, and its next check is put off.
-//   - The ledger is away: the pass ends, and the next one tries again. Leases that
-//     were taken pass by themselves.
+//   - The ledger is away: each step ends where it is, and the next pass tries
+//     again. Leases that were taken pass by themselves.
 //   - The gate is away: the ledger's part of a pass goes on. The gate's part is
 //     made up for later; until then the gate costs speed, never stock.
 package sweeper

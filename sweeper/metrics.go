@@ -32,12 +32,14 @@ type metrics struct {
 	overdue metric.Int64Gauge
 	parked  metric.Int64Gauge
 	oldest  metric.Float64Gauge
+
+	negative metric.Int64Gauge // written once a round through the gate
 }
 
 func newMetrics() (*metrics, error) {
 	meter := otel.Meter("stockhold/sweeper")
 	m := &metrics{}
-	var errs [11]error
+	var errs [12]error
 	m.passes, errs[0] = meter.Float64Histogram("stockhold.sweeper.pass.duration", metric.WithUnit("s"),
 		metric.WithDescription("One pass, from the first due hold to the purge."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60))
@@ -62,6 +64,8 @@ func newMetrics() (*metrics, error) {
 		metric.WithDescription("Of these, in front of an operator."))
 	m.oldest, errs[10] = meter.Float64Gauge("stockhold.undecided.oldest", metric.WithUnit("s"),
 		metric.WithDescription("How long the oldest hold still held is past its expiry."))
+	m.negative, errs[11] = meter.Int64Gauge("stockhold.stock.negative",
+		metric.WithDescription("Stock rows in use whose on_hand or available is below zero, as of the last round through the gate."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("make the sweeper's metrics: %w", err)
 	}
@@ -117,4 +121,8 @@ func (m *metrics) undecided(ctx context.Context, u reservation.Undecided) {
 	m.overdue.Record(ctx, int64(u.Overdue))
 	m.parked.Record(ctx, int64(u.Parked))
 	m.oldest.Record(ctx, u.Oldest.Seconds())
+}
+
+func (m *metrics) wentRound(ctx context.Context, negative int) {
+	m.negative.Record(ctx, int64(negative))
 }

@@ -20,9 +20,17 @@ func (s *Sweeper) refreshSlice(ctx context.Context, report *Report) error {
 	keys, next, err := s.scan(ctx, s.cursor)
 	s.cursor = next
 	if err != nil {
+		s.negative = 0
 		return err
 	}
-	return s.refresh(ctx, report, keys)
+	if err := s.refresh(ctx, report, keys); err != nil {
+		return err
+	}
+	if next == 0 {
+		s.metrics.wentRound(ctx, s.negative)
+		s.negative = 0
+	}
+	return nil
 }
 
 // refreshAll goes through all of the gate's rows once.
@@ -74,6 +82,7 @@ func (s *Sweeper) refreshPage(ctx context.Context, report *Report, keys []invent
 	if err != nil {
 		return fmt.Errorf("read the stock behind the gate's rows: %w", err)
 	}
+	s.negative += negatives(stocks)
 	drift := compare(rows, stocks)
 	s.metrics.drifted(ctx, drift)
 
@@ -104,6 +113,17 @@ func (s *Sweeper) rows(ctx context.Context, keys []inventory.Key) ([]inventory.R
 		return nil, fmt.Errorf("%w: %w", errGate, err)
 	}
 	return rows, nil
+}
+
+// negatives counts rows that a recount, or goods shipped beyond what was counted,
+// took below zero. Nothing is released for that: somebody should count again.
+func negatives(stocks []inventory.Stock) (n int) {
+	for _, stock := range stocks {
+		if stock.OnHand < 0 || stock.Available() < 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // drift is how gate rows differ from the ledger's.

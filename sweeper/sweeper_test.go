@@ -111,6 +111,7 @@ func TestMetrics(t *testing.T) {
 			"stockhold.gate.drift.repaired":      1,
 			"stockhold.undecided.overdue":        7,
 			"stockhold.undecided.parked":         2,
+			"stockhold.stock.negative":           0,
 			"stockhold.undecided.oldest":         90,
 		}, found)
 	}

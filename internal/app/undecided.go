@@ -11,14 +11,15 @@ import (
 )
 
 const (
-	undecidedInterval = 10 * time.Second
+	undecidedInterval = 5 * time.Second
 	undecidedPatience = 5 * time.Second
-	undecidedLimit    = 10_000 // holds counted, so that a look costs the same however far behind the sweep is
+	undecidedLimit    = 5_000 // holds counted, so that a look costs the same however far behind the sweep is
 )
 
 // watchUndecided tells how far behind the sweep is where this server does not
-// sweep: by the same metrics as the sweeper's own, since the one that sweeps may
-// be a command started by a clock, which nobody can ask.
+// sweep, by metrics of the same names as the sweeper's: what sweeps instead may be
+// a command started by a clock, which nobody can ask. A process has either this
+// or a sweeper, so no reading is there twice.
 func (a *App) watchUndecided() error {
 	meter := otel.Meter("stockhold/sweeper")
 	var errs [3]error

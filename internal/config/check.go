@@ -50,12 +50,20 @@ func (c *Config) check() error {
 	c.Sweeper.check(k, c.Limits)
 	c.Ledger.check(k)
 	c.Limits.check(k)
+	if !c.Stores.Embedded() && c.Stores.MySQLConnections < c.Ledger.Committers+spareConnections {
+		k.fault("mysql-connections", "is %d, must be at least %d more than %s, which is %d",
+			c.Stores.MySQLConnections, spareConnections, named("ledger-committers"), c.Ledger.Committers)
+	}
 	if c.Sweeper.ReapGrace <= c.Server.CallTimeout {
 		k.fault("sweep-reap-grace", "is %s, must be longer than %s, which is %s: a call under way is not to be reaped",
 			c.Sweeper.ReapGrace, named("call-timeout"), c.Server.CallTimeout)
 	}
 	return errors.Join(k.faults...)
 }
+
+// spareConnections are for all that is no committer's: readers, the sweeper,
+// calls that wait for a locked row, probes.
+const spareConnections = 6
 
 func (s Stores) check(k *checker) {
 	if s.Embedded() && s.Data == "" {
@@ -75,14 +83,16 @@ func (s Stores) check(k *checker) {
 		}
 	}
 	if !s.Embedded() {
-		if _, err := mysql.ParseDSN(s.MySQLDSN); err != nil {
+		if dsn, err := mysql.ParseDSN(s.MySQLDSN); err != nil {
 			k.fault("mysql-dsn", "is malformed: %v", err) // the parser's errors quote nothing of it
+		} else if dsn.DBName == "" {
+			k.fault("mysql-dsn", "names no database: user:password@tcp(%s)/DATABASE", dsn.Addr)
 		}
 	}
 	if !name.MatchString(s.RedisPrefix) || len(s.RedisPrefix) > 64 {
 		k.fault("redis-prefix", "is %q, must be 1 to 64 of A-Z a-z 0-9 . _ : -", s.RedisPrefix)
 	}
-	k.number("mysql-connections", int64(s.MySQLConnections), 4, 10_000)
+	k.number("mysql-connections", int64(s.MySQLConnections), 1, 10_000)
 	k.duration("mysql-wait", s.MySQLWait, 0, time.Hour)
 	if s.GateTimeout != 0 {
 		k.duration("gate-timeout", s.GateTimeout, time.Millisecond, time.Minute)

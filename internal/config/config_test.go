@@ -104,6 +104,8 @@ func TestBadValues(t *testing.T) {
 		{"Redis without MySQL", []string{"--redis-url=redis://r:6379"}, []string{"--redis-url (STOCKHOLD_REDIS_URL)", "--mysql-dsn (STOCKHOLD_MYSQL_DSN)"}},
 		{"malformed URL", []string{dsn, "--redis-url=memcached://:hunter2@r:6379"}, []string{"--redis-url (STOCKHOLD_REDIS_URL)", "memcached"}},
 		{"malformed DSN", []string{"--mysql-dsn=stock:hunter2@db"}, []string{"--mysql-dsn", "malformed"}},
+		{"DSN without a database", []string{"--mysql-dsn=stock:hunter2@tcp(db:3306)/"}, []string{"--mysql-dsn", "names no database"}},
+		{"too few connections", []string{dsn, "--mysql-connections=8", "--ledger-committers=4"}, []string{"--mysql-connections", "8", "6 more than --ledger-committers"}},
 		{"no folder", []string{"--data="}, []string{"--data (STOCKHOLD_DATA)", "empty"}},
 		{"a prefix that Redis would take apart", []string{dsn, "--redis-prefix={a}"}, []string{"--redis-prefix", `"{a}"`}},
 		{"decider without owner", []string{"--deciders=http://orders"}, []string{"--deciders", "owner=url"}},

@@ -22,8 +22,8 @@
 // run; only which orders come too late for scarce goods depends on who is faster.
 //
 // What happens to an order is one function each in stories.go. [Run] goes through
-// everything in order: read the orders once to choose the opening stock
-// (survey.go), sell (replay.go), wait until the sweeper finished what was lost
+// everything in order: read the orders to choose the opening stock (survey.go,
+// rehearsal.go), sell (replay.go), wait until the sweeper finished what was lost
 // (healing.go), compare (verify.go), audit.
 //
 // The package does not start stockhold itself: [Options.Start] does, so the

@@ -54,6 +54,9 @@ type Stockhold struct {
 	Stop   func() error
 }
 
+// ErrOptions: the options make no sense, and nothing was begun.
+var ErrOptions = errors.New("the demonstration's options")
+
 func (o Options) check() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -81,7 +84,7 @@ func (o Options) check() error {
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("the demonstration's options: %w", err)
+		return fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -127,14 +128,16 @@ func (r *run) run(ctx context.Context) (err error) {
 	r.result.Stores = stockhold.Stores
 
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() { // stockhold that is gone ends the demonstration
+	var watch sync.WaitGroup
+	watch.Go(func() { // without stockhold there is nothing to show
 		select {
 		case failed := <-stockhold.Failed:
 			cancel(fmt.Errorf("stockhold failed: %w", failed))
 		case <-ctx.Done():
 		}
-	}()
+	})
+	defer watch.Wait()
+	defer cancel(nil)
 	return r.show(ctx, stockhold)
 }
 

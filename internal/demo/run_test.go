@@ -116,12 +116,12 @@ func TestEmbedded(t *testing.T) {
 	cfg := embedded()
 	cfg.Stores.Data = filepath.Join(folder, "not to be touched")
 	var said bytes.Buffer
-	options := small(250)
+	options := small(150)
 	options.Progress = &said
 	result, err := app.Demo(t.Context(), cfg, options, quiet)
 	require.NoError(t, err)
-	requireShown(t, result, 250)
-	require.Contains(t, said.String(), "selling: 250 of 250 orders\n")
+	requireShown(t, result, 150)
+	require.Contains(t, said.String(), "selling: 150 of 150 orders\n")
 
 	left, err := os.ReadDir(folder)
 	require.NoError(t, err)

@@ -20,11 +20,11 @@ func rehearsed(t *testing.T, options Options, mix orders.MixOptions) (*survey, *
 
 // Whatever the seed and the share, the rehearsal ends about where it should.
 func TestOpeningStockLetsTheStatedShareRunShort(t *testing.T) {
-	for _, short := range []Share{0.01, 0.05, 0.2, 0.5} {
-		for seed := range uint64(3) {
+	for _, short := range []Share{0.02, 0.05, 0.3} {
+		for seed := range uint64(2) {
 			options := Defaults()
 			options.Short, options.Seed = short, seed
-			s, r, _ := rehearsed(t, options, orders.MixOptions{Sales: 2000, Seed: seed})
+			s, r, _ := rehearsed(t, options, orders.MixOptions{Sales: 1000, Seed: seed})
 			want := int(float64(short) * float64(s.sales))
 			refused := r.refused(r.part(want))
 			require.InDelta(t, want, refused, max(6, float64(want)/10), "%s of %d, seed %d", short, s.sales, seed)
@@ -63,5 +63,5 @@ func TestRehearsalRefusesWholeOrders(t *testing.T) {
 		{kind: orders.Sale, keeps: true, lines: []moved{{0, 1}}},
 	}}
 	require.Equal(t, 2, r.refused(1))
-	require.Equal(t, 6, r.refused(0))
+	require.Equal(t, 5, r.refused(0))
 }

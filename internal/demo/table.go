@@ -21,8 +21,10 @@ func (r Result) WriteTable(w io.Writer) error {
 	_ = t.Flush() // a strings.Builder takes everything
 	r.writeBooks(&b)
 	r.writeVerdict(&b)
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("print the result: %w", err)
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil { // columns are filled up with spaces
+			return fmt.Errorf("print the result: %w", err)
+		}
 	}
 	return nil
 }

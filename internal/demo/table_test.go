@@ -40,6 +40,7 @@ func TestVerdicts(t *testing.T) {
 			var table bytes.Buffer
 			require.NoError(t, r.WriteTable(&table))
 			require.Contains(t, table.String(), tt.want)
+			require.NotRegexp(t, `(?m) +$`, table.String())
 		})
 	}
 }

@@ -28,6 +28,9 @@ func (b *boundary) wrap(next connect.UnaryFunc) connect.UnaryFunc {
 		if isBranch(request) {
 			refused.code = branchCode(rpc, refused.code)
 		}
+		if request.Peer().Protocol != connect.ProtocolConnect {
+			refused.fitHeaders()
+		}
 		b.metrics.call(ctx, began, outcome{rpc: rpc, code: refused.code, reason: refused.detail.GetReason()})
 		return nil, refused.asError()
 	}

@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -98,6 +100,45 @@ func addDetail(err *connect.Error, message proto.Message) {
 	if detail, marshalErr := connect.NewErrorDetail(message); marshalErr == nil {
 		err.AddDetail(detail)
 	}
+}
+
+// What gRPC and gRPC-Web say of an error travels in headers, and many of their
+// clients and proxies drop an answer with more than 8 KiB of those: the caller
+// would not even learn the code. Base64 makes 4 bytes of 3, and the message is
+// sent twice.
+const (
+	maxHeaderDetail  = 4 << 10 // of the refusal, before base64
+	maxHeaderMessage = 512
+)
+
+// fitHeaders cuts a refusal to what headers can carry: the lines of the
+// reservation in it go, as one list, for half of them would mislead; then the
+// last shortages and violations, and the message says so.
+func (r *refusal) fitHeaders() {
+	if size := proto.Size(r.detail); size > maxHeaderDetail {
+		if r.detail.GetReservation() != nil {
+			r.detail.Reservation.Lines = nil
+		}
+		left := cutTo(&r.detail.Shortages, r.detail) + cutTo(&r.detail.Violations, r.detail)
+		if left > 0 {
+			r.message = fmt.Sprintf("%.400s (and %d more, which do not fit the headers of gRPC)", r.message, left)
+		}
+	}
+	if len(r.message) > maxHeaderMessage {
+		r.message = strings.ToValidUTF8(r.message[:maxHeaderMessage], "")
+	}
+}
+
+// cutTo takes elements off the end of a list until the refusal that it is part of
+// fits, and tells how many.
+func cutTo[T proto.Message](list *[]T, of *stockholdv1.Refusal) (left int) {
+	over := proto.Size(of) - maxHeaderDetail
+	for n := len(*list); over > 0 && n > 0; n = len(*list) {
+		over -= proto.Size((*list)[n-1]) + 2 // its tag and length
+		*list = (*list)[:n-1]
+		left++
+	}
+	return left
 }
 
 // asFailure is the answer of an item of a batch. Connect's codes have the numbers

@@ -62,7 +62,10 @@ func (d *database) commit(t *tx) {
 		}
 		for _, m := range c.Rescheduled {
 			d.each(m.Keys, func(r *reservation.Reservation) {
-				r.ExpiresAt, r.NextCheckAt, r.Checks, r.ParkedAt = m.ExpiresAt, m.NextCheckAt, m.Checks, m.ParkedAt
+				r.NextCheckAt, r.Checks, r.ParkedAt = m.NextCheckAt, m.Checks, m.ParkedAt
+				if !m.ExpiresAt.IsZero() {
+					r.ExpiresAt = m.ExpiresAt
+				}
 			})
 		}
 		for _, m := range c.Moved {

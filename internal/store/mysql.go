@@ -2,9 +2,10 @@ package store
 
 import (
 	"context"
-	"database/sql/driver"
+	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -58,17 +59,17 @@ func OpenMySQL(dsn string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, fmt.Errorf("store: the MySQL DSN: %w", err)
+	}
+	pool := sql.OpenDB(connector)
 	db, err := gorm.Open(gormmysql.New(gormmysql.Config{
-		DriverName:                "mysql",
-		DSN:                       config.FormatDSN(),
+		Conn:                      pool,
 		SkipInitializeWithVersion: true, // needs no server to open, and uses nothing that differs by version
 	}), gormConfig())
 	if err != nil {
-		return nil, fmt.Errorf("store: open MySQL at %s: %w", config.Addr, err)
-	}
-	pool, err := db.DB()
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, errors.Join(fmt.Errorf("store: open MySQL at %s: %w", config.Addr, err), pool.Close())
 	}
 	connections := opts.Connections
 	if connections == 0 {
@@ -98,6 +99,7 @@ func mysqlConfig(dsn string, opts Options) (*mysql.Config, error) {
 	config.ReadTimeout = orDuration(opts.IOTimeout, 5*time.Second)
 	config.WriteTimeout = orDuration(opts.IOTimeout, 5*time.Second)
 	config.Collation = "utf8mb4_bin"
+	config.Logger = driverLog{} // it writes to stderr by itself what is returned as an error, too
 	if config.Params == nil {
 		config.Params = map[string]string{}
 	}
@@ -107,6 +109,11 @@ func mysqlConfig(dsn string, opts Options) (*mysql.Config, error) {
 	config.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
 	return config, nil
 }
+
+// driverLog passes the driver's own remarks on at debug level.
+type driverLog struct{}
+
+func (driverLog) Print(v ...any) { slog.Debug("mysql driver", "says", fmt.Sprint(v...)) }
 
 func orDuration(d, fallback time.Duration) time.Duration {
 	if d == 0 {
@@ -165,7 +172,7 @@ func (s *Store) kill(session int64) {
 	if err == nil && found == 1 {
 		err = s.read.WithContext(ctx).Exec(fmt.Sprintf("KILL %d", session)).Error
 	}
-	if err != nil && !errors.Is(err, driver.ErrBadConn) {
-		return
+	if err != nil {
+		slog.Debug("a session whose COMMIT got no reply could not be ended; its locks end with it", "session", session, "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -67,7 +68,11 @@ func (t *tx) LockDue(ctx context.Context, policy reservation.OnExpiry, limit int
 	if err != nil {
 		return nil, err
 	}
-	for _, lane := range lanesOf(policy) {
+	lanes, err := t.dueLanes(ctx, policy, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, lane := range lanes {
 		if len(held) == limit {
 			break
 		}
@@ -84,6 +89,35 @@ func (t *tx) LockDue(ctx context.Context, policy reservation.OnExpiry, limit int
 		}
 	}
 	return held, nil
+}
+
+// dueLanes lists the lanes of a policy that have something due, the one with the
+// oldest first: no flood in one lane keeps another waiting.
+func (t *tx) dueLanes(ctx context.Context, policy reservation.OnExpiry, now time.Time) ([]uint8, error) {
+	type head struct {
+		lane uint8
+		due  time.Time
+	}
+	var heads []head
+	for _, lane := range lanesOf(policy) {
+		q := newStatement("SELECT due_at FROM reservations"+t.store.dialect.index("by_due")+
+			" WHERE state = ? AND lane = ? AND due_at <= ? ORDER BY due_at LIMIT 1", reservation.Reserved, lane, t.store.dialect.time(now))
+		err := t.query(ctx, "look for due reservations", q, func(rows *sql.Rows) error {
+			var due moment
+			err := rows.Scan(&due)
+			heads = append(heads, head{lane, due.Time})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(heads, func(a, b head) int { return a.due.Compare(b.due) })
+	lanes := make([]uint8, len(heads))
+	for i, h := range heads {
+		lanes[i] = h.lane
+	}
+	return lanes, nil
 }
 
 func (t *tx) ReadLines(ctx context.Context, held []*reservation.Reservation) error {

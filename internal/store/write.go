@@ -112,9 +112,12 @@ func (t *tx) putStocks(ctx context.Context, doing string, stocks []inventory.Sto
 func (t *tx) reschedule(ctx context.Context, changes *reservation.Changes) error {
 	for _, r := range changes.Rescheduled {
 		lane := laneOf(&reservation.Reservation{Checks: r.Checks, ParkedAt: r.ParkedAt})
-		err := t.update(ctx, "reschedule", r.Keys, reservation.Reserved,
-			"lane = (lane & ?) | ?, due_at = ?, expires_at = ?, checks = ?, parked_at = ?",
-			lanePolicy, lane, t.time(r.NextCheckAt), t.time(r.ExpiresAt), r.Checks, t.time(r.ParkedAt))
+		set := "lane = (lane & ?) | ?, due_at = ?, checks = ?, parked_at = ?"
+		args := []any{lanePolicy, lane, t.time(r.NextCheckAt), r.Checks, t.time(r.ParkedAt)}
+		if !r.ExpiresAt.IsZero() {
+			set, args = set+", expires_at = ?", append(args, t.time(r.ExpiresAt))
+		}
+		err := t.update(ctx, "reschedule", r.Keys, reservation.Reserved, set, args...)
 		if err != nil {
 			return err
 		}

@@ -53,6 +53,7 @@ var install = sync.OnceValues(func() (http.Handler, error) {
 		}, func() float64 { return 1 }),
 	)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+		ErrorHandling: promhttp.ContinueOnError, // one reading that is wrong must not hide the others
+		ErrorLog:      slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}), nil
 })
