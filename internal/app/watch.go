@@ -28,11 +28,6 @@ type watched struct {
 	said     map[string]bool
 }
 
-// warner is a store that can tell.
-type warner interface {
-	Warnings(ctx context.Context) ([]string, error)
-}
-
 // look reads the warnings, and logs those that were not there at the last look.
 // A store that does not answer keeps those it had: that it is away is known
 // from elsewhere.
@@ -57,10 +52,7 @@ func (w *watched) look(ctx context.Context, log *slog.Logger) {
 
 // measure begins to watch the stores and to tell how busy the ledger is.
 func (a *App) measure(ctx context.Context) error {
-	var stores []*watched
-	if ledger, tells := any(a.ledger).(warner); tells {
-		stores = append(stores, &watched{name: "ledger", warnings: ledger.Warnings})
-	}
+	stores := []*watched{{name: "ledger", warnings: a.ledger.Warnings}}
 	if a.cfg.Stores.RedisURL != "" {
 		stores = append(stores, &watched{name: "gate", warnings: a.gate.Warnings})
 	}
