@@ -91,6 +91,7 @@ func (w *world) run(o *order) {
 	for i, a := range o.script {
 		time.Sleep(a.after)
 		if a.decide != 0 {
+			w.scheduler.wait(o.id.String()+" decides", nil)
 			o.verdict = a.decide
 		}
 		for j, at := range a.at {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"stockhold/inventory"
@@ -53,6 +54,7 @@ func Run(seed uint64, trace func(format string, args ...any)) Outcome {
 		p.stop()
 		helpers.Go(p.group.Wait)
 	}
+	helpers.Go(w.strangers.Wait)
 	for gone := closedAfter(&helpers); !isClosed(gone); {
 		w.scheduler.step()
 	}
@@ -137,6 +139,7 @@ func (w *world) heal() {
 	}
 	began := time.Now()
 	for {
+		synctest.Wait() // for the last one who moved, before looking at what it did
 		why := w.unrest()
 		if why == "" {
 			break

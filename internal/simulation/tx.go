@@ -29,10 +29,9 @@ func (t *tx) step(what string, ready func() bool, do func() error) error {
 		return errGone
 	}
 	switch f := t.process.turn(t.name+" "+what, ready, unsent, mute); {
-	case t.over || t.process.dead || t.db.down:
-		t.db.end(t)
+	case t.over || t.process.dead: // whoever ended it released its locks
 		return errGone
-	case f == unsent:
+	case t.db.down, f == unsent:
 		t.db.end(t)
 		return errGone
 	default:
@@ -70,7 +69,6 @@ func (t *tx) lock(row string, locked reservation.Locked) (bool, error) {
 		t.process.turn(t.name+" waits for "+row, ready)
 		switch {
 		case t.over || t.process.dead:
-			t.db.end(t)
 			return false, errGone
 		case t.db.locks[row] != nil && !time.Now().Before(until):
 			t.waitsFor = ""
@@ -229,9 +227,10 @@ func (t *tx) Commit(context.Context) error {
 	}
 	f := t.process.turn(t.name+" commits", nil, unsent, mute, late)
 	switch {
-	case t.over || t.process.dead || t.db.down:
-		t.db.end(t)
+	case t.over || t.process.dead:
 		return fmt.Errorf("%w: %w", reservation.ErrCommitUnknown, errGone)
+	case t.db.down:
+		t.db.end(t)
 	case f == done:
 		t.db.commit(t)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"stockhold/inventory"
@@ -20,6 +21,7 @@ type world struct {
 	size      int // processes at once
 	processes []*process
 	graveyard []*process
+	strangers sync.WaitGroup
 	started   int
 	orders    map[inventory.HoldID]*order
 	watches   map[*watch]bool
@@ -83,7 +85,7 @@ func (w *world) lookInside(c *reservation.Changes) {
 func (w *world) check(ok bool, format string, args ...any) {
 	if !ok && w.failed == nil {
 		w.failed = fmt.Errorf(format, args...)
-		w.scheduler.trace("BROKEN: %v", w.failed)
+		w.scheduler.trace("BROKEN: %v\n%s", w.failed, w.db.dump())
 	}
 }
 
@@ -227,7 +229,11 @@ func (w *world) grab() {
 	}
 	stranger := &tx{db: w.db, process: w.processes[0], name: "stranger"}
 	w.db.locks[stockRow(key)] = stranger
-	time.AfterFunc(time.Duration(w.random.IntN(6000))*time.Millisecond, func() { w.db.end(stranger) })
+	until := time.Now().Add(time.Duration(w.random.IntN(6000)) * time.Millisecond)
+	w.strangers.Go(func() {
+		w.scheduler.wait("stranger lets go", func() bool { return !time.Now().Before(until) })
+		w.db.end(stranger)
+	})
 }
 
 // replace starts a process in the place of a dead one.
