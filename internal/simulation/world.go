@@ -118,7 +118,7 @@ func (w *world) moved(r *reservation.Reservation, m reservation.Transition) {
 func (w *world) checkBooks() {
 	reserved, committed := map[inventory.Key]int64{}, map[inventory.Key]int64{}
 	for id, r := range w.db.reservations {
-		w.orders[id].visited[r.State] = true
+		w.visit(w.orders[id], r)
 		for _, line := range r.Lines {
 			switch r.State {
 			case reservation.Reserved:
@@ -135,6 +135,18 @@ func (w *world) checkBooks() {
 	}
 	for seen := range w.watches {
 		w.look(seen)
+	}
+}
+
+// visit notes the states that a reservation has been in, those included that it
+// only passed through within one batch.
+func (w *world) visit(o *order, r reservation.Reservation) {
+	o.visited[r.State] = true
+	if len(r.Lines) > 0 {
+		o.visited[reservation.Reserved] = true
+	}
+	if r.State == reservation.Fulfilled || r.State == reservation.Returned {
+		o.visited[reservation.Confirmed] = true
 	}
 }
 
