@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -46,10 +47,17 @@ const asks = "asks"
 func server(t *testing.T, ledger *store.Store, gate reservation.Gate) conformance.Server {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	service := reservation.New(ledger, gate, reservation.Options{
-		HasDecider: func(owner string) bool { return owner == asks },
-		Logger:     log,
-	})
+	options := reservation.Options{
+		// No call of the suite is about running out of time, however busy the machine.
+		CallTimeout: time.Minute,
+		Ledger:      reservation.LedgerOptions{BatchTimeout: 30 * time.Second},
+		HasDecider:  func(owner string) bool { return owner == asks },
+		Logger:      log,
+	}
+	if ledger.Kind() == "sqlite" {
+		options.Ledger.Committers = 1 // it has one writer
+	}
+	service := reservation.New(ledger, gate, options)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- service.Run(ctx) }()

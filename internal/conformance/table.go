@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
 	"stockhold/reservation"
@@ -73,17 +72,7 @@ func (c *cell) lines() []*stockholdv1.Line {
 
 func testStateTable(t *testing.T, e *env) {
 	cells := readTable(t)
-	// All reservations are made before any is looked at, so that those which must
-	// expire first do so together.
-	var expired []string
-	for _, c := range cells {
-		c.make(t, e)
-		if c.state == "EXPIRED" {
-			expired = append(expired, c.id)
-		}
-	}
-	e.expire(t, expired...)
-	e.untilDue(t)
+	prepare(t, e, cells)
 	for _, c := range cells {
 		t.Run(c.state+"/"+c.call, func(t *testing.T) { c.test(t, e) })
 	}
@@ -119,40 +108,6 @@ func readTable(t *testing.T) []*cell {
 		}
 	}
 	return cells
-}
-
-// make brings the cell's reservation to its state.
-func (c *cell) make(t *testing.T, e *env) {
-	t.Helper()
-	c.id = e.id()
-	c.skus = e.skusOf(t, int64(cellUnits[0])+spareUnits, int64(cellUnits[1])+spareUnits)
-	try := func() {
-		_, err := e.Reservations.Try(t.Context(), &stockholdv1.TryRequest{ReservationId: c.id, Owner: e.owner, Lines: c.lines(),
-			Ttl: durationpb.New(c.ttl), OnExpiry: stockholdv1.OnExpiry_ON_EXPIRY_RELEASE})
-		require.NoError(t, err)
-	}
-	var err error
-	switch c.state {
-	case "none":
-	case "RESERVED", "EXPIRED":
-		try()
-	case "tombstone":
-		_, err = e.cancel(t, c.id)
-	case "CANCELED":
-		try()
-		_, err = e.cancel(t, c.id)
-	default:
-		try()
-		_, err = e.confirm(t, c.id)
-	}
-	require.NoError(t, err)
-	switch c.state {
-	case "FULFILLED":
-		_, err = e.Reservations.Fulfill(t.Context(), &stockholdv1.FulfillRequest{ReservationId: c.id, Owner: e.owner})
-	case "RETURNED":
-		_, err = e.Reservations.Return(t.Context(), &stockholdv1.ReturnRequest{ReservationId: c.id, Owner: e.owner})
-	}
-	require.NoError(t, err)
 }
 
 // test makes the cell's call and compares what was there before and after.

@@ -111,7 +111,7 @@ func enveloped(message string) string {
 	return string(prefix) + message
 }
 
-// codeNumber reads a code in either protocol's way.
+// is compares the code, which each protocol writes in its own way.
 func (a answer) is(name string, number int) bool {
 	return a.code == name || a.code == strconv.Itoa(number)
 }
