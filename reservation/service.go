@@ -170,9 +170,6 @@ func (s *Service) List(ctx context.Context, filter Filter, after int64, limit in
 	}
 	if filter.Location != "" {
 		c.id("location_id", filter.Location)
-		if filter.SKU == "" {
-			c.fault("location_id", "needs a sku beside it")
-		}
 	}
 	limit = s.pageSize(&c, limit)
 	if err := c.refusal(); err != nil {

@@ -70,7 +70,7 @@ func (s *Store) Reservations(ctx context.Context, filter reservation.Filter, aft
 // keysOfOwner merges the first keys of each state; more says that some were left out.
 func (s *Store) keysOfOwner(ctx context.Context, filter reservation.Filter, after, before int64, limit int) (keys []int64, more bool, err error) {
 	look := lookAt
-	if !filter.Parked { // the index does the whole filter
+	if !filter.Parked && filter.Location == "" { // the index does the whole filter
 		look = limit + 1
 	}
 	for _, state := range filter.States {
@@ -117,10 +117,10 @@ func matches(f reservation.Filter, r *reservation.Reservation) bool {
 		!f.CreatedAfter.IsZero() && r.CreatedAt.Before(f.CreatedAfter),
 		!f.CreatedBefore.IsZero() && !r.CreatedAt.Before(f.CreatedBefore):
 		return false
-	case f.SKU == "":
+	case f.SKU == "" && f.Location == "":
 		return true
 	}
 	return slices.ContainsFunc(r.Lines, func(line inventory.Line) bool {
-		return line.SKU == f.SKU && cmp.Or(f.Location, line.Location) == line.Location
+		return cmp.Or(f.SKU, line.SKU) == line.SKU && cmp.Or(f.Location, line.Location) == line.Location
 	})
 }

@@ -65,6 +65,8 @@ func TestListingsWalkEachFilterOnce(t *testing.T) {
 			require.Equal(t, withB, pages(t, service, reservation.Filter{SKU: "B"}, limit))
 			require.Equal(t, withB, pages(t, service, reservation.Filter{SKU: "B", Location: "default"}, limit))
 			require.Empty(t, pages(t, service, reservation.Filter{SKU: "B", Location: "elsewhere"}, limit))
+			require.Equal(t, all, pages(t, service, reservation.Filter{Location: "default"}, limit))
+			require.Empty(t, pages(t, service, reservation.Filter{Location: "elsewhere"}, limit))
 			require.Equal(t, all[12:], pages(t, service, reservation.Filter{CreatedAfter: middle}, limit))
 			require.Equal(t, all[:12], pages(t, service, reservation.Filter{CreatedBefore: middle}, limit))
 			require.Equal(t, []string{"theirs"}, pages(t, service, reservation.Filter{Owner: "other"}, limit))

@@ -12,7 +12,7 @@ import (
 func (s *Store) Stocks(ctx context.Context, keys []inventory.Key) ([]inventory.Stock, error) {
 	stocks := make([]inventory.Stock, 0, len(keys))
 	err := chunks(keys, lockChunk, func(keys []inventory.Key) error {
-		q := newStatement("SELECT " + stockColumns + " FROM stocks WHERE (location_id, sku) IN (" + s.dialect.pairs)
+		q := newStatement("SELECT " + stockColumns + " FROM stocks" + s.dialect.index("PRIMARY") + " WHERE (location_id, sku) IN (" + s.dialect.pairs)
 		return s.query(ctx, "read stock rows", q.keys(keys).add(")"), func(rows *sql.Rows) error {
 			stock, err := scanStock(rows)
 			stocks = append(stocks, stock)

@@ -120,7 +120,7 @@ func readLines(ctx context.Context, conn gorm.ConnPool, held []*reservation.Rese
 func (s *Store) known(ctx context.Context, conn gorm.ConnPool, ids []inventory.HoldID) ([]inventory.HoldID, error) {
 	var found []inventory.HoldID
 	err := chunks(ids, lockChunk, func(ids []inventory.HoldID) error {
-		q := newStatement("SELECT owner, reservation_id FROM reservations WHERE (owner, reservation_id) IN (" + s.dialect.pairs)
+		q := newStatement("SELECT owner, reservation_id FROM reservations" + s.dialect.index("by_id") + " WHERE (owner, reservation_id) IN (" + s.dialect.pairs)
 		return queryRows(ctx, conn, q.holds(ids).add(")"), func(rows *sql.Rows) error {
 			var id inventory.HoldID
 			err := rows.Scan(&id.Owner, &id.ID)

@@ -38,10 +38,10 @@ type SetStockRequest struct {
 	// SetStock and AdjustStock. Known for 30 days. Empty: the server makes one for its own use, and a
 	// repeat by the caller is a new change.
 	AdjustmentId string `protobuf:"bytes,5,opt,name=adjustment_id,json=adjustmentId,proto3" json:"adjustment_id,omitempty"`
-	// Why, for people: kept with the change. At most 255 bytes of UTF-8.
+	// Why, for people: kept with the change. At most 255 characters.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// What it belongs to, for people (a count sheet, a delivery note): kept with the change. At most
-	// 255 bytes of UTF-8.
+	// 255 characters.
 	Reference     string `protobuf:"bytes,7,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -196,10 +196,10 @@ type AdjustStockRequest struct {
 	// SetStock and AdjustStock. Known for 30 days. Empty: the server makes one for its own use, and a
 	// repeat by the caller is a new change.
 	AdjustmentId string `protobuf:"bytes,5,opt,name=adjustment_id,json=adjustmentId,proto3" json:"adjustment_id,omitempty"`
-	// Why, for people: kept with the change. At most 255 bytes of UTF-8.
+	// Why, for people: kept with the change. At most 255 characters.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// What it belongs to, for people (a delivery note, a return): kept with the change. At most 255
-	// bytes of UTF-8.
+	// characters.
 	Reference     string `protobuf:"bytes,7,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -335,7 +335,7 @@ func (x *AdjustStockResponse) GetReplayed() bool {
 // BatchAdjustStockRequest is many adjustments in one call.
 type BatchAdjustStockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The adjustments. Their number is bounded by the size of the body (1 MiB by default).
+	// The adjustments. 1 to 1,000 of them by default, in one body (1 MiB by default).
 	Requests      []*AdjustStockRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -26,7 +26,7 @@ const (
 //
 // When several apply to one Try, the first of this order is answered: INVALID, a reservation_id that
 // is known (by its state), TOO_LATE, UNKNOWN_SKU, INSUFFICIENT_STOCK. A Try that was stopped early
-// may hear of INSUFFICIENT_STOCK before TOO_LATE or UNKNOWN_SKU.
+// may hear of INSUFFICIENT_STOCK or UNKNOWN_SKU before TOO_LATE.
 //
 // Any call can be refused with INVALID, UNAUTHENTICATED, PERMISSION_DENIED, OVERLOADED,
 // BODY_TOO_LARGE, UNAVAILABLE, DEADLINE_EXCEEDED and INTERNAL; the comment of each rpc names those
@@ -170,6 +170,10 @@ func (Reason) EnumDescriptor() ([]byte, []int) {
 // gRPC error that stockhold itself answers, so a client decides by `reason` and never parses text.
 // The error's message is for people and may change at any time. An error without this detail comes
 // from something between the two (a proxy, the network, the client library).
+//
+// gRPC and gRPC-Web carry errors in headers, which some clients limit to 8 KiB: there a refusal over
+// 4 KiB goes without reservation.lines and without the last of its shortages. With Connect, and in
+// the outcomes of a batch, refusals are whole.
 type Refusal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why. Decide by this.

@@ -92,7 +92,7 @@ type TryRequest struct {
 	// configured, else RELEASE. ASK for an owner without a decider is refused with INVALID.
 	OnExpiry OnExpiry `protobuf:"varint,5,opt,name=on_expiry,json=onExpiry,proto3,enum=stockhold.v1.OnExpiry" json:"on_expiry,omitempty"`
 	// The caller's own note: stored, returned, and sent along when the owner is asked for its
-	// decision. At most 255 bytes of UTF-8.
+	// decision. At most 255 characters.
 	Reference string `protobuf:"bytes,6,opt,name=reference,proto3" json:"reference,omitempty"`
 	// If set, a Try that would hold anything after this moment, by the database's clock, is refused
 	// with TOO_LATE; a Try that was held before still replays. A Cancel of an id that was never held
@@ -363,7 +363,7 @@ type CancelRequest struct {
 	ReservationId string `protobuf:"bytes,1,opt,name=reservation_id,json=reservationId,proto3" json:"reservation_id,omitempty"`
 	// The owner of the Try. Empty means `default`.
 	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
-	// Why, for people: kept in the ledger with the reservation. At most 255 bytes of UTF-8.
+	// Why, for people: kept in the ledger with the reservation. At most 255 characters.
 	Reason        string `protobuf:"bytes,17,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -817,7 +817,7 @@ func (x *ReturnResponse) GetReplayed() bool {
 // BatchTryRequest is many Try in one call.
 type BatchTryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The holds asked for. Their number is bounded by the size of the body (1 MiB by default).
+	// The holds asked for. 1 to 1,000 of them by default, in one body (1 MiB by default).
 	Requests      []*TryRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -909,7 +909,7 @@ func (x *BatchTryResponse) GetOutcomes() []*ReservationOutcome {
 // BatchConfirmRequest is many Confirm in one call.
 type BatchConfirmRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The reservations to confirm. Their number is bounded by the size of the body (1 MiB by default).
+	// The reservations to confirm. 1 to 1,000 of them by default, in one body (1 MiB by default).
 	Requests      []*ConfirmRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1001,7 +1001,7 @@ func (x *BatchConfirmResponse) GetOutcomes() []*ReservationOutcome {
 // BatchCancelRequest is many Cancel in one call.
 type BatchCancelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The reservations to cancel. Their number is bounded by the size of the body (1 MiB by default).
+	// The reservations to cancel. 1 to 1,000 of them by default, in one body (1 MiB by default).
 	Requests      []*CancelRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
