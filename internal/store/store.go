@@ -49,15 +49,15 @@ func (s *Store) Close() error {
 
 // Ping answers nil when the ledger can be read and written.
 func (s *Store) Ping(ctx context.Context) error {
-	readOnly := "SELECT 0"
+	query := "SELECT 'OFF'"
 	if s.dialect.name == "mysql" {
-		readOnly = "SELECT @@global.read_only"
+		query = "SELECT @@global.read_only"
 	}
-	var refuses bool
-	if err := s.read.WithContext(ctx).Raw(readOnly).Scan(&refuses).Error; err != nil {
+	var readOnly string // a number on most servers, a word on the latest MariaDB
+	if err := s.read.WithContext(ctx).Raw(query).Scan(&readOnly).Error; err != nil {
 		return s.fail("ping", err)
 	}
-	if refuses {
+	if readOnly != "0" && readOnly != "OFF" {
 		return fmt.Errorf("%w: %s is read-only", reservation.ErrAway, s.where)
 	}
 	return nil
