@@ -66,7 +66,7 @@ func (r *Refusal) Error() string {
 	}
 	parts := make([]string, len(r.Violations))
 	for i, v := range r.Violations {
-		parts[i] = v.Field + ": " + v.Description
+		parts[i] = strings.TrimPrefix(v.Field+": "+v.Description, ": ") // a body that cannot be read has no field
 	}
 	return r.Message + ": " + strings.Join(parts, "; ")
 }

@@ -23,7 +23,7 @@ type resolveCommand struct {
 }
 
 func (resolveCommand) Help() string {
-	return `For holds that are parked: asked about so often that an operator should look. The word goes through the ledger like every call, so a hold that ended meanwhile stays as it is, and a server may be running. It is final: find out what became of the order first.
+	return `Meant for holds that are parked: asked about so often that an operator should look. It works on every hold that is still RESERVED, so look twice at the id. The word goes through the ledger like every call, so a hold that ended meanwhile stays as it is, and a server may be running. It is final: find out what became of the order first.
 
 Example:
 

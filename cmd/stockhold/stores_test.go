@@ -128,7 +128,7 @@ func TestUnitsAreHeldOnceByOneProcessAndByTwo(t *testing.T) {
 // and the audit is clean during the load and after it.
 func TestRedisMayGoAtAnyMoment(t *testing.T) {
 	f := launchFleet(t, 2)
-	const skus, units, callers = 20, 150, 16
+	const skus, units, callers = 20, 200, 16
 	for i := range skus {
 		f.stock(fmt.Sprintf("sku-%d", i), units)
 	}
@@ -165,6 +165,12 @@ func TestRedisMayGoAtAnyMoment(t *testing.T) {
 			}
 		})
 	}
+	sold := func() (n int64) {
+		for i := range held {
+			n += held[i].Load()
+		}
+		return n
+	}
 	more := func() { // calls that began after whatever was done before
 		before := calls.Load()
 		require.Eventually(t, func() bool { return calls.Load() > before+100 }, patience, 5*time.Millisecond)
@@ -176,19 +182,15 @@ func TestRedisMayGoAtAnyMoment(t *testing.T) {
 	more()
 	f.clean("--strict")
 	require.NoError(t, f.redis.Stop())
+	before := sold()
 	more()
+	require.Greater(t, sold(), before, "units are held while Redis is down")
 	f.clean()
 	require.NoError(t, f.redis.Restart(t.Context()))
 	more()
 	f.clean("--strict")
 	require.NoError(t, redis.FlushAll(t.Context()).Err())
 	more()
-	sold := func() (n int64) {
-		for i := range held {
-			n += held[i].Load()
-		}
-		return n
-	}
 	require.Eventually(t, func() bool { return sold() == skus*units }, patience, 10*time.Millisecond)
 	more()
 	end()
@@ -232,6 +234,7 @@ func TestManySweepersSettleOnce(t *testing.T) {
 		var report struct{ Expired, Failed int }
 		require.NoError(t, json.Unmarshal([]byte(p.out.String()), &report))
 		require.Zero(t, report.Failed)
+		require.Positive(t, report.Expired, "each sweeper had its share")
 		expired += report.Expired
 	}
 	require.LessOrEqual(t, expired, holds)

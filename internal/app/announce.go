@@ -47,9 +47,9 @@ Put ten mugs on the shelf, hold two of them for an order, and take them:
   curl -H 'Content-Type: application/json' http://ADDRESS/stockhold.v1.InventoryService/SetStock \
     -d '{"sku":"mug","onHand":10}'
   curl -H 'Content-Type: application/json' http://ADDRESS/stockhold.v1.ReservationService/Try \
-    -d '{"reservationId":"order-1","lines":[{"sku":"mug","quantity":2}]}'
+    -d '{"reservationId":"mug-order-1","lines":[{"sku":"mug","quantity":2}]}'
   curl -H 'Content-Type: application/json' http://ADDRESS/stockhold.v1.ReservationService/Confirm \
-    -d '{"reservationId":"order-1"}'
+    -d '{"reservationId":"mug-order-1"}'
 
 Ctrl-C stops it; a second one does not wait for calls under way.
 

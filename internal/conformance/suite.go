@@ -29,7 +29,6 @@ type Server struct {
 var cases = []struct {
 	name string
 	test func(t *testing.T, e *env)
-	once bool // costly, and of the ledger more than of the wire: for one client only
 }{
 	{name: "StateTable", test: testStateTable},
 	{name: "TryFillsInDefaults", test: testTryFillsInDefaults},
@@ -50,8 +49,8 @@ var cases = []struct {
 	{name: "ReserveAgainAfterTheRefund", test: testReserveAgainAfterTheRefund},
 	{name: "WhoResolved", test: testWhoResolved},
 	{name: "Limits", test: testLimits},
-	{name: "LimitsOfLines", test: testLimitsOfLines, once: true},
-	{name: "BatchSizes", test: testBatchSizes, once: true},
+	{name: "LimitsOfLines", test: testLimitsOfLines},
+	{name: "BatchSizes", test: testBatchSizes},
 	{name: "BatchOutcomes", test: testBatchOutcomes},
 	{name: "BatchOfStock", test: testBatchOfStock},
 	{name: "ConcurrentTrysNeverOversell", test: testConcurrentTrysNeverOversell},
@@ -69,9 +68,6 @@ var cases = []struct {
 	{name: "RawHTTP", test: testRawHTTP},
 }
 
-// onceWith is the client of the costly cases.
-const onceWith = "gRPC"
-
 // Run judges a server, through each kind of client.
 //
 // The clients are at work together, as in life: their calls share the ledger's
@@ -86,9 +82,6 @@ func Run(t *testing.T, server Server) {
 		group.Go(func() {
 			t.Run(client.Name, func(t *testing.T) {
 				for _, c := range cases {
-					if c.once && client.Name != onceWith {
-						continue
-					}
 					t.Run(c.name, func(t *testing.T) {
 						e := newEnv(client, server)
 						c.test(t, e)

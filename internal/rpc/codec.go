@@ -57,8 +57,9 @@ func (binaryCodec) Unmarshal(data []byte, message any) error {
 }
 
 // jsonCodec is protobuf's JSON format. Fields that this version does not know are
-// passed over, so that clients and servers need not be of one version; words that
-// a known field may not have are refused.
+// passed over, so that clients and servers need not be of one version, and one
+// payload fits several calls; words that a known field may not have are refused,
+// and so are unknown fields where a misspelled figure would be read as 0.
 type jsonCodec struct{ name string }
 
 func (c jsonCodec) Name() string { return c.name }
@@ -82,7 +83,7 @@ func (jsonCodec) Unmarshal(data []byte, message any) error {
 	if protojson.Unmarshal(data, m) == nil {
 		return nil
 	}
-	lenient := protojson.UnmarshalOptions{DiscardUnknown: true}
+	lenient := protojson.UnmarshalOptions{DiscardUnknown: !setsFigures(m)}
 	if err := lenient.Unmarshal(data, m); err != nil {
 		return leaveFaults(m, faults{{Description: "is no JSON of this call: " + plain(err)}})
 	}
@@ -90,6 +91,16 @@ func (jsonCodec) Unmarshal(data []byte, message any) error {
 		return leaveFaults(m, f)
 	}
 	return nil
+}
+
+// setsFigures tells the calls that say how much there is.
+func setsFigures(m proto.Message) bool {
+	switch m.(type) {
+	case *stockholdv1.SetStockRequest, *stockholdv1.AdjustStockRequest, *stockholdv1.BatchAdjustStockRequest:
+		return true
+	default:
+		return false
+	}
 }
 
 func protoMessage(message any) (proto.Message, error) {

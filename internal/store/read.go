@@ -64,7 +64,9 @@ func (s *Store) StockPage(ctx context.Context, sku, location string, after inven
 		}
 	case location != "":
 		q.add("location_id = ? AND sku > ?", location, after.SKU)
-	default:
+	case s.dialect.name == "sqlite": // which would scan for the words below
+		q.add("(location_id, sku) > (?, ?)", after.Location, after.SKU)
+	default: // as MySQL would for those above
 		q.add("(location_id > ? OR (location_id = ? AND sku > ?))", after.Location, after.Location, after.SKU)
 	}
 	q.add(" ORDER BY location_id, sku LIMIT ?", limit)

@@ -29,7 +29,8 @@ type SetStockRequest struct {
 	// The row's location: 1 to 64 characters of `[A-Za-z0-9._:-]`. Empty means `default`.
 	LocationId string `protobuf:"bytes,2,opt,name=location_id,json=locationId,proto3" json:"location_id,omitempty"`
 	// Units physically there now: 0 to 1,000,000,000,000. Shipped units (Fulfill) are not there any
-	// more; units that are reserved or committed still are.
+	// more; units that are reserved or committed still are. Left out, it is 0: the shelf is empty.
+	// JSON with a field that this call does not have is INVALID, so that no misspelling empties one.
 	OnHand int64 `protobuf:"varint,3,opt,name=on_hand,json=onHand,proto3" json:"on_hand,omitempty"`
 	// If set, the recount is only done where on_hand is this figure before it, else it is refused with
 	// REASON_STALE. A row that is not there counts as 0.
