@@ -80,6 +80,9 @@ func (l *Ledger) attemptDue(ctx context.Context, policy OnExpiry, call Call, lim
 	for i, r := range held {
 		due[i] = Due{HoldID: r.HoldID, NextCheckAt: r.NextCheckAt, Checks: r.Checks}
 	}
+	if err := tx.ReadLines(ctx, needLines(ops, held)); err != nil {
+		return due, err
+	}
 	b, answers, err := l.decide(ctx, tx, ops, held)
 	if err != nil {
 		return due, err

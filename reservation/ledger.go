@@ -212,7 +212,7 @@ const maxRuns = 20
 func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 	readAll := !doubt.IsZero()
 	for runs := 1; len(ops) > 0; runs++ {
-		rest, err := l.attempt(ctx, ops, readAll)
+		rest, err := l.attempt(ctx, ops, readAll, doubt.IsZero())
 		switch {
 		case err == nil:
 			ops, runs, readAll, doubt = rest, 0, false, time.Time{}
@@ -226,6 +226,7 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 			countRetry("commit_unknown")
 			if doubt.IsZero() {
 				doubt = time.Now()
+				doubted(ops)
 				l.opts.Logger.Warn("the reply to COMMIT was lost; running the batch again", "operations", len(ops), "error", err)
 			}
 			if time.Since(doubt) > 2*l.opts.BatchTimeout {
@@ -239,17 +240,24 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 			l.opts.Logger.Warn("the ledger is away", "operations", len(ops), "error", err)
 			l.fail(ops, fmt.Errorf("%w: %w", ErrUnavailable, err))
 			return
+		case errors.Is(err, ErrLockWait) && !doubt.IsZero(): // the lost COMMIT still holds its locks
+			countRetry("commit_unknown")
+			if time.Since(doubt) > 2*l.opts.BatchTimeout {
+				l.fail(ops, stuck(err))
+				return
+			}
 		case len(ops) > 1 && errors.Is(err, ErrLockWait) && l.setAside(ctx, &ops):
-			countRetry("lock_wait") // the rest goes on without those that met the lock
+			countRetry("lock_wait") // what is left goes on without those that met the lock
 		case len(ops) > 1:
 			countRetry("split")
-			l.run(ctx, ops[:len(ops)/2], doubt)
-			l.run(ctx, ops[len(ops)/2:], doubt)
+			for _, half := range [][]*Operation{ops[:len(ops)/2], ops[len(ops)/2:]} {
+				fast, slow := l.slow.split(half)
+				l.slowDown(slow)
+				l.run(ctx, fast, doubt)
+			}
 			return
-		case errors.Is(err, ErrLockWait) && !doubt.IsZero() && time.Since(doubt) < 2*l.opts.BatchTimeout:
-			countRetry("commit_unknown") // the lost COMMIT still holds its locks
 		case errors.Is(err, ErrLockWait):
-			l.slow.mark(rowsOf(ops[0]))
+			l.slow.mark(l.lockedRows(ctx, ops[0]))
 			l.fail(ops, stuck(err))
 			return
 		default:
@@ -257,6 +265,13 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 			l.fail(ops, err)
 			return
 		}
+	}
+}
+
+// doubted marks operations that were in a COMMIT without a reply.
+func doubted(ops []*Operation) {
+	for _, op := range ops {
+		op.doubted.Store(true)
 	}
 }
 
@@ -272,7 +287,9 @@ var errSeen = fmt.Errorf("%w: an id appeared meanwhile", ErrConflict)
 // attempt runs one transaction over the operations, or over as many of the
 // first of them as one transaction can carry, and answers those. It returns
 // the rest, or why nothing was done.
-func (l *Ledger) attempt(ctx context.Context, ops []*Operation, readAll bool) (rest []*Operation, err error) {
+//
+// With divert, operations that turn out to touch a slow row go to the slow lane.
+func (l *Ledger) attempt(ctx context.Context, ops []*Operation, readAll, divert bool) (rest []*Operation, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.BatchTimeout)
 	defer cancel()
 	began := time.Now()
@@ -287,6 +304,17 @@ func (l *Ledger) attempt(ctx context.Context, ops []*Operation, readAll bool) (r
 		return nil, err
 	}
 	ops, rest, held = cut(ops, held, l.opts.BatchLines)
+	if err := tx.ReadLines(ctx, needLines(ops, held)); err != nil {
+		return nil, err
+	}
+	if divert {
+		var slow []*Operation
+		ops, slow = l.slow.splitHeld(ops, held)
+		l.slowDown(slow)
+		if len(ops) == 0 {
+			return rest, nil
+		}
+	}
 	b, answers, err := l.decide(ctx, tx, ops, held)
 	if err != nil {
 		return nil, err
@@ -300,11 +328,8 @@ func (l *Ledger) attempt(ctx context.Context, ops []*Operation, readAll bool) (r
 }
 
 // decide is the middle of a transaction: everything between the locks on the
-// reservations and the reply to COMMIT.
+// reservations, whose lines are read, and the reply to COMMIT.
 func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Reservation) (*batch, []Answer, error) {
-	if err := tx.ReadLines(ctx, needLines(ops, held)); err != nil {
-		return nil, nil, err
-	}
 	stocks, err := tx.LockStocks(ctx, keysToLock(ops, held), Await)
 	if err != nil {
 		return nil, nil, err

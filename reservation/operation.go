@@ -31,9 +31,11 @@ type Operation struct {
 	Defer  *Deferral
 	Change *inventory.Change
 
-	answer Answer
-	phase  atomic.Int32
-	ticket *ticket
+	answer  Answer
+	phase   atomic.Int32
+	doubted atomic.Bool // a COMMIT that it was in got no reply: it may have happened
+	slow    any         // the slow row that it was seen to touch, if it names none itself
+	ticket  *ticket
 }
 
 // Deferral puts off the next check of an undecided hold. It does nothing if the
@@ -69,8 +71,11 @@ const (
 // take claims the operation for a batch; false when its caller has given up.
 func (op *Operation) take() bool { return op.phase.CompareAndSwap(queued, taken) }
 
-// abandon gives up on an operation that no batch has begun; false when one has.
-func (op *Operation) abandon() bool { return op.phase.CompareAndSwap(queued, abandoned) }
+// abandon gives up on an operation that no batch has begun; false when one has,
+// or had: what was once in a COMMIT without a reply stays in doubt wherever it waits.
+func (op *Operation) abandon() bool {
+	return !op.doubted.Load() && op.phase.CompareAndSwap(queued, abandoned)
+}
 
 // finish publishes the answer. Only the batch that took the operation calls it.
 func (op *Operation) finish(answer Answer) {

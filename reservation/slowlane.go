@@ -84,6 +84,32 @@ func (s *slowLane) split(ops []*Operation) (fast, slow []*Operation) {
 	return fast, slow
 }
 
+// splitHeld does so for operations whose rows only the locked reservations tell.
+func (s *slowLane) splitHeld(ops []*Operation, held []*Reservation) (fast, slow []*Operation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.until) == 0 || len(held) == 0 {
+		return ops, nil
+	}
+	rows := make(map[HoldID]any, len(held))
+	for _, r := range held {
+		for _, line := range r.Lines {
+			if _, ok := s.until[line.Key]; ok {
+				rows[r.HoldID] = line.Key
+			}
+		}
+	}
+	for _, op := range ops {
+		if row := rows[op.ID]; row != nil && op.Change == nil {
+			op.slow = row
+			slow = append(slow, op)
+		} else {
+			fast = append(fast, op)
+		}
+	}
+	return fast, slow
+}
+
 // slowRow is the first slow row that an operation touches, or nil.
 func (s *slowLane) slowRow(op *Operation) any {
 	for _, row := range rowsOf(op) {
@@ -114,8 +140,11 @@ func rowsOf(op *Operation) []any {
 	if op.Change != nil {
 		return []any{op.Change.Key}
 	}
-	rows := make([]any, 0, 1+len(op.Lines))
+	rows := make([]any, 0, 2+len(op.Lines))
 	rows = append(rows, op.ID)
+	if op.slow != nil {
+		rows = append(rows, op.slow)
+	}
 	for _, line := range op.Lines {
 		rows = append(rows, line.Key)
 	}
@@ -151,7 +180,7 @@ func (l *Ledger) commitSlowLane(ctx context.Context) {
 }
 
 func (l *Ledger) runSlow(ctx context.Context, ops []*Operation) {
-	rest, err := l.attempt(ctx, ops, true)
+	rest, err := l.attempt(ctx, ops, true, false)
 	switch {
 	case err == nil:
 		l.slow.clear(ops)
@@ -160,6 +189,7 @@ func (l *Ledger) runSlow(ctx context.Context, ops []*Operation) {
 		l.slow.renew(ops)
 		l.fail(ops, stuck(err))
 	case errors.Is(err, ErrCommitUnknown):
+		doubted(ops)
 		l.run(ctx, ops, time.Now())
 	default:
 		l.run(ctx, ops, time.Time{})
@@ -174,11 +204,12 @@ func stuck(err error) error {
 
 // setAside looks for the locked rows behind a lock wait that timed out, which
 // the database does not name, and moves the operations that touch them to the
-// slow lane. It reports whether that left others to go on with; if not, the
-// batch must be halved.
+// slow lane; the others are left in ops. It reports whether it found any; if not
+// (the lock is gone, or it is on a row that cannot be seen yet), the batch must be
+// halved.
 func (l *Ledger) setAside(ctx context.Context, ops *[]*Operation) bool {
 	free, blocked, rows, err := l.probe(ctx, *ops)
-	if err != nil || len(free) == 0 || len(blocked) == 0 {
+	if err != nil || len(blocked) == 0 {
 		return false
 	}
 	l.opts.Logger.Warn("rows stay locked by another transaction; calls on them are set aside", "rows", len(rows), "calls", len(blocked))
@@ -186,6 +217,15 @@ func (l *Ledger) setAside(ctx context.Context, ops *[]*Operation) bool {
 	l.slowDown(blocked)
 	*ops = free
 	return true
+}
+
+// lockedRows names what one operation waited for: the locked row, if it can be
+// seen, else all rows that it is known to touch.
+func (l *Ledger) lockedRows(ctx context.Context, op *Operation) []any {
+	if _, _, rows, err := l.probe(ctx, []*Operation{op}); err == nil && len(rows) > 0 {
+		return rows
+	}
+	return rowsOf(op)
 }
 
 // probe tells operations that touch a locked row from those that do not, by
@@ -239,6 +279,7 @@ func (l *Ledger) probe(ctx context.Context, ops []*Operation) (free, blocked []*
 	}
 	for _, op := range ops {
 		if row := lockedRow(op, lines[op.ID], lockedKeys, lockedIDs); row != nil {
+			op.slow = row
 			blocked, rows = append(blocked, op), append(rows, row)
 		} else {
 			free = append(free, op)

@@ -156,6 +156,7 @@ type check struct {
 	lease  time.Time
 	checks int
 	parked bool
+	locked bool // by somebody else: it says nothing of the hold
 	err    error
 }
 
@@ -169,7 +170,11 @@ func (s *Sweeper) putOff(ctx context.Context, report *Report, poison []check) (d
 	ops := make([]*reservation.Operation, len(poison))
 	for i, c := range poison {
 		s.log.Error("a hold that is due cannot be written", "owner", c.id.Owner, "id", c.id.ID, "checks", c.checks, "error", c.err)
-		ops[i] = &reservation.Operation{ID: c.id, Defer: s.deferral(c.lease, c.checks, c.parked, delays)}
+		deferral := s.deferral(c.lease, c.checks, c.parked, delays)
+		if c.locked {
+			deferral = &reservation.Deferral{Lease: c.lease, Delay: delays.after(1), Checks: c.checks, Park: c.parked}
+		}
+		ops[i] = &reservation.Operation{ID: c.id, Defer: deferral}
 	}
 	for i, answer := range s.do(ctx, ops) {
 		c := poison[i]

@@ -2,6 +2,7 @@ package sweeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"stockhold/reservation"
@@ -58,6 +59,8 @@ func (s *Sweeper) countDue(report *Report, due []reservation.Due) (moved int, po
 			} else {
 				report.Expired++
 			}
+		case errors.Is(err, reservation.ErrLockWait): // a row of its own is locked: the others go on
+			poison = append(poison, check{id: d.HoldID, lease: d.NextCheckAt, checks: d.Checks, parked: d.Checks >= s.opts.ParkAfter, locked: true, err: err})
 		case transient(err):
 			report.Failed++
 			stopped = err

@@ -15,7 +15,9 @@ import (
 // answers short pages rather than scanning on.
 const lookAt = 2000
 
-var everyState = []reservation.State{reservation.Reserved, reservation.Confirmed, reservation.Canceled, reservation.Expired, reservation.Fulfilled, reservation.Returned}
+// everyState is in the order in which reservations go from one to the other, so
+// that none slips from a state not yet read to one that was.
+var everyState = []reservation.State{reservation.Reserved, reservation.Expired, reservation.Confirmed, reservation.Canceled, reservation.Fulfilled, reservation.Returned}
 
 // Reservations reads a page in order of key, that is of creation. With a sku it
 // walks that sku's lines, else the owner's reservations, state by state.
@@ -73,7 +75,10 @@ func (s *Store) keysOfOwner(ctx context.Context, filter reservation.Filter, afte
 	if !filter.Parked && filter.Location == "" { // the index does the whole filter
 		look = limit + 1
 	}
-	for _, state := range filter.States {
+	for _, state := range everyState {
+		if !slices.Contains(filter.States, state) {
+			continue
+		}
 		q := newStatement("SELECT rkey FROM reservations"+s.dialect.index("by_owner")+
 			" WHERE owner = ? AND state = ? AND rkey > ? AND rkey < ? ORDER BY rkey LIMIT ?",
 			filter.Owner, state, after, before, look)

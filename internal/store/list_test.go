@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stockhold/internal/store"
+	"stockhold/internal/testservers"
 	"stockhold/inventory"
 	"stockhold/reservation"
 )
@@ -143,4 +145,31 @@ func TestConcurrentMigrations(t *testing.T) {
 		require.Equal(t, want, have)
 		require.NoError(t, s.Ping(t.Context()))
 	})
+}
+
+// A migration waits for another one for longer than any statement of the ledger may take.
+func TestMigrationWaitsForAnother(t *testing.T) {
+	dsn := testservers.Database(t)
+	s := openMariaDB(t, dsn)
+	other, err := sql.Open("mysql", dsn)
+	require.NoError(t, err)
+	defer other.Close()
+	conn, err := other.Conn(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(t.Context(), "DO GET_LOCK(CONCAT('stockhold.migrate.', DATABASE()), 0)")
+	require.NoError(t, err)
+	done := make(chan error)
+	go func() {
+		_, err := s.Migrate(t.Context())
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Errorf("it did not wait: %v", err)
+	case <-time.After(6 * time.Second): // the ledger's connections would give up after 5
+	}
+	_, err = conn.ExecContext(t.Context(), "DO RELEASE_ALL_LOCKS()")
+	require.NoError(t, err)
+	require.NoError(t, <-done)
 }

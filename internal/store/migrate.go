@@ -33,6 +33,7 @@ func (s *Store) Migrate(ctx context.Context) (applied []Applied, err error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, s.endMigrator(pool)) }()
 	unlock, err := s.lockMigrations(ctx, pool)
 	if err != nil {
 		return nil, err
@@ -50,13 +51,13 @@ func (s *Store) Migrate(ctx context.Context) (applied []Applied, err error) {
 
 // Schema tells the version of the database and the one this program wants.
 func (s *Store) Schema(ctx context.Context) (have, want int64, err error) {
-	provider, _, err := s.migrator()
+	provider, pool, err := s.migrator()
 	if err != nil {
 		return 0, 0, err
 	}
 	have, want, err = provider.GetVersions(ctx)
-	if err != nil {
-		return 0, 0, s.fail("read the schema's version", err)
+	if err := errors.Join(s.fail("read the schema's version", err), s.endMigrator(pool)); err != nil {
+		return 0, 0, err
 	}
 	return have, want, nil
 }
@@ -75,12 +76,13 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
+// migrator makes what runs migrations. On MySQL it has connections of its own:
+// a change of a large table takes longer than any statement of the ledger may.
 func (s *Store) migrator() (*goose.Provider, *sql.DB, error) {
 	pool, err := s.write.DB()
-	if err != nil {
-		return nil, nil, fmt.Errorf("store: %w", err)
+	if err == nil && s.patient != nil {
+		pool, err = openPatient(s.patient)
 	}
-	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: %w", err)
 	}
@@ -88,11 +90,22 @@ func (s *Store) migrator() (*goose.Provider, *sql.DB, error) {
 	if s.dialect.name == "sqlite" {
 		dialect = goose.DialectSQLite3
 	}
-	provider, err := goose.NewProvider(dialect, pool, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return nil, nil, fmt.Errorf("store: %w", err)
+	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+	if err == nil {
+		var provider *goose.Provider
+		if provider, err = goose.NewProvider(dialect, pool, files, goose.WithDisableGlobalRegistry(true)); err == nil {
+			return provider, pool, nil
+		}
 	}
-	return provider, pool, nil
+	return nil, nil, errors.Join(fmt.Errorf("store: %w", err), s.endMigrator(pool))
+}
+
+// endMigrator closes the connections that migrator opened.
+func (s *Store) endMigrator(pool *sql.DB) error {
+	if s.patient == nil {
+		return nil
+	}
+	return pool.Close()
 }
 
 // migrationWait is how many seconds one migration waits for another.
@@ -108,11 +121,8 @@ func (s *Store) lockMigrations(ctx context.Context, pool *sql.DB) (unlock func()
 	if err != nil {
 		return nil, s.fail("lock migrations", err)
 	}
-	// The session waits idle while the migrations run on others.
 	var got sql.NullInt64
-	if _, err = conn.ExecContext(ctx, "SET SESSION wait_timeout = 28800"); err == nil {
-		err = conn.QueryRowContext(ctx, "SELECT GET_LOCK(CONCAT('stockhold.migrate.', DATABASE()), ?)", migrationWait).Scan(&got)
-	}
+	err = conn.QueryRowContext(ctx, "SELECT GET_LOCK(CONCAT('stockhold.migrate.', DATABASE()), ?)", migrationWait).Scan(&got)
 	if err != nil {
 		return nil, errors.Join(s.fail("lock migrations", err), conn.Close())
 	}
@@ -121,7 +131,6 @@ func (s *Store) lockMigrations(ctx context.Context, pool *sql.DB) (unlock func()
 	}
 	return func() error {
 		_, err := conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(CONCAT('stockhold.migrate.', DATABASE()))")
-		_, restored := conn.ExecContext(context.WithoutCancel(ctx), "SET SESSION wait_timeout = "+waitTimeoutSeconds)
-		return errors.Join(err, restored, conn.Close())
+		return errors.Join(err, conn.Close())
 	}, nil
 }

@@ -79,7 +79,18 @@ func OpenMySQL(dsn string, opts Options) (*Store, error) {
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxIdleTime(poolIdleTime)
 	pool.SetConnMaxLifetime(connectionLifetime)
-	return &Store{dialect: mysqlDialect, write: db, read: db, where: config.Addr + "/" + config.DBName}, nil
+	patient := config.Clone()
+	patient.ReadTimeout, patient.WriteTimeout = 0, 0
+	delete(patient.Params, "wait_timeout")
+	return &Store{dialect: mysqlDialect, write: db, read: db, where: config.Addr + "/" + config.DBName, patient: patient}, nil
+}
+
+func openPatient(config *mysql.Config) (*sql.DB, error) {
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
 }
 
 func mysqlConfig(dsn string, opts Options) (*mysql.Config, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -16,9 +17,10 @@ import (
 // the sentinels of that package.
 type Store struct {
 	dialect dialect
-	write   *gorm.DB // transactions
-	read    *gorm.DB // reads without locks; the same as write on MySQL
-	where   string   // for logs: host and database, or a path; never a secret
+	write   *gorm.DB      // transactions
+	read    *gorm.DB      // reads without locks; the same as write on MySQL
+	where   string        // for logs: host and database, or a path; never a secret
+	patient *mysql.Config // for migrations: without the ledger's short time-outs; nil on SQLite
 }
 
 var _ reservation.Store = (*Store)(nil)

@@ -9,8 +9,20 @@ import (
 	"stockhold/reservation"
 )
 
-// within runs f in one transaction.
-func (s *Store) within(ctx context.Context, f func(*tx) error) error {
+// conflictRuns bounds how often a small transaction is run again for a conflict.
+const conflictRuns = 5
+
+// within runs f in one transaction, and again where another one was first.
+func (s *Store) within(ctx context.Context, f func(*tx) error) (err error) {
+	for range conflictRuns {
+		if err = s.once(ctx, f); !errors.Is(err, reservation.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *Store) once(ctx context.Context, f func(*tx) error) error {
 	begun, err := s.Begin(ctx)
 	if err != nil {
 		return err
@@ -29,6 +41,7 @@ func (s *Store) within(ctx context.Context, f func(*tx) error) error {
 func (s *Store) Claim(ctx context.Context, lease time.Duration, limit int) ([]reservation.Claim, error) {
 	var claims []reservation.Claim
 	err := s.within(ctx, func(t *tx) error {
+		claims = nil
 		held, err := t.LockDue(ctx, reservation.AskOwner, limit)
 		if err != nil || len(held) == 0 {
 			return err

@@ -178,6 +178,9 @@ func (t *tx) Commit(context.Context) error {
 	if errors.As(err, &server) && (errors.Is(classified, reservation.ErrConflict) || errors.Is(classified, reservation.ErrLockWait)) {
 		return classified
 	}
+	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return classified // time ran out before COMMIT was sent, and the transaction is rolled back
+	}
 	t.store.kill(t.session)
 	return errors.Join(reservation.ErrCommitUnknown, err)
 }

@@ -141,7 +141,7 @@ func (t *tx) transition(ctx context.Context, changes *reservation.Changes) error
 // in this state: another count means that somebody writes without locks.
 func (t *tx) update(ctx context.Context, doing string, keys []int64, from reservation.State, set string, args ...any) error {
 	return chunks(keys, lockChunk, func(keys []int64) error {
-		q := newStatement("UPDATE reservations SET "+set+" WHERE state = ? AND rkey IN ", append(slices.Clip(args), from)...)
+		q := newStatement("UPDATE reservations"+t.store.dialect.index("PRIMARY")+" SET "+set+" WHERE state = ? AND rkey IN ", append(slices.Clip(args), from)...)
 		count, err := t.exec(ctx, doing, in(q, keys))
 		if err != nil {
 			return err
