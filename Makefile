@@ -48,6 +48,13 @@ deps: ## see that the servers and the C compiler that the tests need are there
 test: deps ## run all tests, against real servers, with the race detector
 	CGO_ENABLED=1 go test -race -timeout 9m ./...
 
+# A failing seed is printed; `go test ./internal/simulation -seed N -v` plays it again.
+SEEDS ?= 100000
+
+.PHONY: simulate
+simulate: ## play SEEDS seeded schedules of the service on simulated stores
+	go test ./internal/simulation -run TestSchedules -seeds $(SEEDS) -timeout 60m -v
+
 .PHONY: fmt-check
 fmt-check: ## see that gofmt has nothing to say
 	@unformatted=$$(gofmt -l .); \

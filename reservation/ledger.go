@@ -111,65 +111,6 @@ func (l *Ledger) Pace() time.Duration { return time.Duration(l.pace.Load()) }
 // Depth is how many lines wait to be written.
 func (l *Ledger) Depth() int { return l.queue.depth() + l.slow.queue.depth() }
 
-// Pending are operations on their way through the ledger.
-type Pending struct {
-	ledger *Ledger
-	ops    []*Operation
-	ticket *ticket
-}
-
-// Submit hands operations to the committers, in this order. When the queue is
-// full none of them is begun, and all are answered as OVERLOADED.
-func (l *Ledger) Submit(ops []*Operation) *Pending {
-	p := &Pending{ledger: l, ops: ops, ticket: newTicket(len(ops))}
-	for _, op := range ops {
-		op.ticket = p.ticket
-	}
-	if len(ops) == 0 {
-		return p
-	}
-	if !l.queue.put(ops) {
-		for _, op := range ops {
-			op.take()
-			l.end(op, Answer{Err: overloaded("the queue is full", l.retryAfter())})
-		}
-	}
-	return p
-}
-
-// Wait returns the answers, in order, as they are when all operations are done
-// or ctx ends. An operation that no batch has begun by then never will be; one
-// that a batch has begun is in doubt.
-func (p *Pending) Wait(ctx context.Context) []Answer {
-	answers := make([]Answer, len(p.ops))
-	if len(p.ops) == 0 {
-		return answers
-	}
-	select {
-	case <-p.ticket.closed:
-	case <-ctx.Done():
-	}
-	for i, op := range p.ops {
-		switch {
-		case op.phase.Load() == answered:
-			answers[i] = op.answer
-		case op.abandon():
-			p.ledger.settleHold(op)
-			answers[i] = Answer{Err: overloaded("no time was left to start", p.ledger.retryAfter())}
-		case op.phase.Load() == answered:
-			answers[i] = op.answer
-		default:
-			answers[i] = Answer{Err: ErrInDoubt}
-		}
-	}
-	return answers
-}
-
-// Do submits operations and waits for them.
-func (l *Ledger) Do(ctx context.Context, ops []*Operation) []Answer {
-	return l.Submit(ops).Wait(ctx)
-}
-
 // retryAfter spreads callers that were turned away over the time that the
 // queue needs to drain.
 func (l *Ledger) retryAfter() time.Duration {
