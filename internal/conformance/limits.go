@@ -248,3 +248,15 @@ func testPageSizeLimits(t *testing.T, e *env) {
 		}
 	}
 }
+
+// A body over the limit is refused in the same words by every protocol, is not to
+// be repeated, and nothing comes of it.
+func testBodyTooLarge(t *testing.T, e *env) {
+	sku, id := e.sku(t, 5), e.id()
+	_, err := e.Reservations.Try(t.Context(), &stockholdv1.TryRequest{ReservationId: id, Owner: e.owner,
+		Lines: []*stockholdv1.Line{line(sku, 1)}, Reference: strings.Repeat("x", 2<<20)})
+	refusal := requireRefused(t, err, stockholdv1.Reason_REASON_BODY_TOO_LARGE)
+	require.Nil(t, refusal.GetRetryAfter())
+	require.Nil(t, e.get(t, id))
+	e.requireStock(t, sku, 5, 0, 0)
+}

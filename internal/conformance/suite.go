@@ -50,6 +50,7 @@ var cases = []struct {
 	{name: "WhoResolved", test: testWhoResolved},
 	{name: "Limits", test: testLimits},
 	{name: "LimitsOfLines", test: testLimitsOfLines},
+	{name: "BodyTooLarge", test: testBodyTooLarge},
 	{name: "BatchSizes", test: testBatchSizes},
 	{name: "BatchOutcomes", test: testBatchOutcomes},
 	{name: "BatchOfStock", test: testBatchOfStock},
