@@ -91,6 +91,7 @@ func (l *Ledger) attemptDue(ctx context.Context, policy OnExpiry, call Call, lim
 		due[i].Answer = answers[i]
 	}
 	l.committed(b, len(ops), time.Since(began))
+	reach(ops, "committed")
 	l.settler.add(b.views(), nil)
 	return due, nil
 }

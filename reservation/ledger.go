@@ -19,6 +19,7 @@ type LedgerOptions struct {
 	Committers   int                 // transactions in flight at once; default 2. A store with one writer wants 1
 	BatchLines   int                 // most lines in one transaction; default 4096
 	QueueLines   int                 // most lines waiting; beyond it calls are OVERLOADED; default 65536
+	QueueWait    time.Duration       // the longest that a call may have to wait for its transaction, as far as can be told when it comes; default 1 s
 	BatchTimeout time.Duration       // one transaction, from BEGIN to COMMIT's reply; default 5 s
 	OnHandLimit  int64               // most units a stock row may have; default 1e12
 	Random       func(n int64) int64 // a number in [0, n), for jitter and keys; default rand.Int64N
@@ -29,6 +30,7 @@ func (o LedgerOptions) withDefaults() LedgerOptions {
 	o.Committers = defaultTo(o.Committers, 2)
 	o.BatchLines = defaultTo(o.BatchLines, 4096)
 	o.QueueLines = defaultTo(o.QueueLines, 65536)
+	o.QueueWait = defaultTo(o.QueueWait, time.Second)
 	o.BatchTimeout = defaultTo(o.BatchTimeout, 5*time.Second)
 	o.OnHandLimit = defaultTo(o.OnHandLimit, 1e12)
 	if o.Random == nil {
@@ -75,9 +77,9 @@ func NewLedger(store Store, gate Gate, opts LedgerOptions) *Ledger {
 		store:   store,
 		settler: newSettler(gate, opts.Logger),
 		opts:    opts,
-		queue:   newQueue(opts.QueueLines),
 		slow:    newSlowLane(opts.QueueLines / 4),
 	}
+	l.queue = newQueue(opts.QueueLines, l.drain)
 	l.pace.Store(int64(2 * time.Millisecond))
 	return l
 }
@@ -107,6 +109,13 @@ func (l *Ledger) Run(ctx context.Context) error {
 
 // Pace is about how long a transaction takes at the moment.
 func (l *Ledger) Pace() time.Duration { return time.Duration(l.pace.Load()) }
+
+// drain is about how long the committers need for what is queued. Under light
+// load transactions are short, and it errs on the side of taking more.
+func (l *Ledger) drain(ops, lines int) time.Duration {
+	batches := max(float64(ops)/maxBatchOps, float64(lines)/float64(l.opts.BatchLines))
+	return time.Duration(batches * float64(l.Pace()) / float64(l.opts.Committers))
+}
 
 // Depth is how many lines wait to be written.
 func (l *Ledger) Depth() int { return l.queue.depth() + l.slow.queue.depth() }
@@ -261,9 +270,11 @@ func (l *Ledger) attempt(ctx context.Context, ops []*Operation, readAll, divert 
 		return nil, err
 	}
 	l.committed(b, len(ops), time.Since(began))
+	reach(ops, "committed")
 	for i, op := range ops {
 		op.finish(answers[i])
 	}
+	reach(ops, "answered")
 	l.settleBatch(b, ops)
 	return rest, nil
 }
@@ -306,6 +317,7 @@ func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Re
 			return nil, nil, err
 		}
 	}
+	reach(ops, "sent")
 	return b, answers, tx.Commit(ctx)
 }
 

@@ -1,6 +1,9 @@
 package reservation
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Pending are operations on their way through the ledger.
 type Pending struct {
@@ -10,8 +13,9 @@ type Pending struct {
 }
 
 // Submit hands operations to the committers, in this order. When the queue is
-// full none of them is begun, and all are answered as OVERLOADED.
-func (l *Ledger) Submit(ops []*Operation) *Pending {
+// full, or so long that they would be begun only after ctx has ended, none of
+// them is, and all are answered as OVERLOADED.
+func (l *Ledger) Submit(ctx context.Context, ops []*Operation) *Pending {
 	p := &Pending{ledger: l, ops: ops, ticket: newTicket(len(ops))}
 	for _, op := range ops {
 		op.ticket = p.ticket
@@ -19,10 +23,14 @@ func (l *Ledger) Submit(ops []*Operation) *Pending {
 	if len(ops) == 0 {
 		return p
 	}
-	if !l.queue.put(ops) {
+	within := l.opts.QueueWait
+	if deadline, ok := ctx.Deadline(); ok {
+		within = min(within, time.Until(deadline))
+	}
+	if why := l.queue.put(ops, within); why != "" {
 		for _, op := range ops {
 			op.take()
-			l.end(op, Answer{Err: overloaded("the queue is full", l.retryAfter())})
+			l.end(op, Answer{Err: overloaded(why, l.retryAfter())})
 		}
 	}
 	return p
@@ -58,5 +66,5 @@ func (p *Pending) Wait(ctx context.Context) []Answer {
 
 // Do submits operations and waits for them.
 func (l *Ledger) Do(ctx context.Context, ops []*Operation) []Answer {
-	return l.Submit(ops).Wait(ctx)
+	return l.Submit(ctx, ops).Wait(ctx)
 }

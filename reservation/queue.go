@@ -6,8 +6,10 @@ import (
 )
 
 // queue holds operations until a committer takes them, in arrival order. It is
-// bounded in lines: what does not fit is refused at once rather than late.
+// bounded in lines and in time: what does not fit, or would wait longer than it
+// may, is refused at once rather than late.
 type queue struct {
+	drain  func(ops, lines int) time.Duration // about how long so much takes to be written
 	mu     sync.Mutex
 	filled *sync.Cond
 	ops    []*Operation
@@ -17,16 +19,16 @@ type queue struct {
 	closed bool
 }
 
-func newQueue(limit int) *queue {
-	q := &queue{limit: limit}
+func newQueue(limit int, drain func(ops, lines int) time.Duration) *queue {
+	q := &queue{limit: limit, drain: drain}
 	q.filled = sync.NewCond(&q.mu)
 	return q
 }
 
-// put appends the operations together, or none of them when they do not fit or
-// the queue is closed. An empty queue takes any call, so that no limit makes a
-// large call impossible.
-func (q *queue) put(ops []*Operation) bool {
+// put appends the operations together, or none of them and says why. within is
+// how long they may wait. An empty queue takes any call, so that no limit makes
+// a large call impossible.
+func (q *queue) put(ops []*Operation, within time.Duration) (refused string) {
 	lines := 0
 	for _, op := range ops {
 		lines += op.weight()
@@ -34,8 +36,13 @@ func (q *queue) put(ops []*Operation) bool {
 	now := time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || (q.lines > 0 && q.lines+lines > q.limit) {
-		return false
+	switch {
+	case q.closed:
+		return "the ledger is closing"
+	case q.lines > 0 && q.lines+lines > q.limit:
+		return "the queue is full"
+	case q.lines > 0 && q.drain(len(q.ops), q.lines) > within:
+		return "the queue is too long for the time there is"
 	}
 	q.ops = append(q.ops, ops...)
 	for range ops {
@@ -43,7 +50,7 @@ func (q *queue) put(ops []*Operation) bool {
 	}
 	q.lines += lines
 	q.filled.Signal()
-	return true
+	return ""
 }
 
 // take waits for operations and takes what is there, up to so many lines and

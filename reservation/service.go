@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,7 @@ type Options struct {
 	Limits      Limits                  // default DefaultLimits()
 	Ledger      LedgerOptions           // see there
 	Readers     int                     // reads behind refusals in flight at once; default 2
+	MaxStopped  int                     // Trys whom the gate would refuse that are looked up at once; those beyond are OVERLOADED; default 1024
 	CallTimeout time.Duration           // the longest a call may take, whatever its own deadline; default 10 s
 	HasDecider  func(owner string) bool // whether an owner can be asked; default: nobody
 	Logger      *slog.Logger            // default slog.Default()
@@ -31,11 +33,14 @@ type Service struct {
 	ledger *Ledger
 	reader *reader
 	opts   Options
+
+	stopped atomic.Int64 // Trys that the gate would refuse, under way
 }
 
 // New makes a service over a store and a gate.
 func New(store Store, gate Gate, opts Options) *Service {
 	opts.Limits = defaultTo(opts.Limits, DefaultLimits())
+	opts.MaxStopped = defaultTo(opts.MaxStopped, 1024)
 	opts.CallTimeout = defaultTo(opts.CallTimeout, 10*time.Second)
 	if opts.HasDecider == nil {
 		opts.HasDecider = func(string) bool { return false }
@@ -111,6 +116,7 @@ func (s *Service) forward(ctx context.Context, n int, build func(int) (*Operatio
 		}
 		ops, at = append(ops, op), append(at, i)
 	}
+	reach(ops, "received")
 	for i, answer := range s.ledger.Do(ctx, ops) {
 		answers[at[i]] = answer
 	}

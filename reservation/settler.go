@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"stockhold/internal/crashpoint"
 	"stockhold/inventory"
 )
 
@@ -70,7 +71,9 @@ func (s *settler) run(ctx context.Context) {
 		if err != nil {
 			settleFailed.Add(context.Background(), 1)
 			s.log.Debug("the gate did not take a settlement", "views", len(views), "holds", len(holds), "error", err)
+			continue
 		}
+		crashpoint.Reach("settled")
 	}
 }
 

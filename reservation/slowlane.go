@@ -23,7 +23,7 @@ type slowLane struct {
 }
 
 func newSlowLane(limit int) *slowLane {
-	return &slowLane{queue: newQueue(limit), until: map[any]time.Time{}}
+	return &slowLane{queue: newQueue(limit, func(int, int) time.Duration { return 0 }), until: map[any]time.Time{}}
 }
 
 // mark notes rows that are locked.
@@ -153,7 +153,7 @@ func rowsOf(op *Operation) []any {
 func (l *Ledger) slowDown(ops []*Operation) {
 	for _, op := range ops {
 		op.phase.Store(queued)
-		if !l.slow.queue.put([]*Operation{op}) && op.take() {
+		if l.slow.queue.put([]*Operation{op}, 0) != "" && op.take() {
 			l.end(op, Answer{Err: fmt.Errorf("%w: too many calls wait for a locked row", ErrUnavailable)})
 		}
 	}

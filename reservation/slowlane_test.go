@@ -97,7 +97,7 @@ func TestABatchOnALockedRowIsNotHalved(t *testing.T) {
 			}
 			stranger := lock("UPDATE stocks SET on_hand = on_hand WHERE sku = 'HOT'")
 			s.store.disturb(nil, nil)
-			first, second := s.Ledger().Submit(ops[:n]), s.Ledger().Submit(ops[n:])
+			first, second := s.Ledger().Submit(t.Context(), ops[:n]), s.Ledger().Submit(t.Context(), ops[n:])
 			for i := range 20 {
 				require.NoError(t, s.try(t, fmt.Sprintf("other-%d", i), line("OTHER", 1)).Err)
 			}

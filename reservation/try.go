@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"stockhold/internal/crashpoint"
 	"stockhold/inventory"
 )
 
@@ -48,9 +49,10 @@ func (s *Service) Try(ctx context.Context, requests []TryRequest) []Answer {
 	var sent []submission
 	send := func(tries []*try) {
 		if len(tries) > 0 {
-			sent = append(sent, s.submit(tries))
+			sent = append(sent, s.submit(ctx, tries))
 		}
 	}
+	crashpoint.Reach("try.received")
 	ready, unloaded, short := s.freeze(ctx, tries)
 	send(ready)
 	if len(unloaded) > 0 {
@@ -60,14 +62,31 @@ func (s *Service) Try(ctx context.Context, requests []TryRequest) []Answer {
 		short = append(short, shortNow...)
 	}
 	if len(short) > 0 {
-		known, fits := s.judge(ctx, short)
+		admitted := s.admit(short)
+		known, fits := s.judge(ctx, admitted)
 		send(known)
 		send(s.freezeLater(ctx, fits))
+		s.stopped.Add(-int64(len(admitted)))
 	}
 	for _, submission := range sent {
 		submission.wait(ctx)
 	}
 	return answers
+}
+
+// admit lets only so many of those whom the gate would refuse be looked up at
+// once, and turns the others away. A storm on something that is sold out may
+// slow itself down, but must leave room for everybody else.
+func (s *Service) admit(short []*try) []*try {
+	n := int64(len(short))
+	if under := s.stopped.Add(n); under == n || under <= int64(s.opts.MaxStopped) {
+		return short
+	}
+	s.stopped.Add(-n)
+	for _, t := range short {
+		t.answer.Err = overloaded("too many ask for what is nearly or quite sold out", s.ledger.retryAfter())
+	}
+	return nil
 }
 
 // freezeLater is for tries that the ledger has stock for and the gate has not:
@@ -126,6 +145,9 @@ func (s *Service) freeze(ctx context.Context, tries []*try) (ready, unloaded, sh
 	if skipped > 0 {
 		gateSkipped.Add(ctx, int64(skipped))
 	}
+	if crashpoint.Enabled && len(ready) > 0 {
+		crashpoint.Reach("try.frozen")
+	}
 	return ready, unloaded, short
 }
 
@@ -134,6 +156,9 @@ func (s *Service) freeze(ctx context.Context, tries []*try) (ready, unloaded, sh
 // do not fit are answered here, with the ledger's figures; for the rest the
 // gate's views are refreshed.
 func (s *Service) judge(ctx context.Context, tries []*try) (known, fits []*try) {
+	if len(tries) == 0 {
+		return nil, nil
+	}
 	var keys []inventory.Key
 	ids := make([]HoldID, len(tries))
 	for i, t := range tries {
@@ -201,12 +226,12 @@ type submission struct {
 	pending *Pending
 }
 
-func (s *Service) submit(tries []*try) submission {
+func (s *Service) submit(ctx context.Context, tries []*try) submission {
 	ops := make([]*Operation, len(tries))
 	for i, t := range tries {
 		ops[i] = t.op
 	}
-	return submission{tries, s.ledger.Submit(ops)}
+	return submission{tries, s.ledger.Submit(ctx, ops)}
 }
 
 func (s submission) wait(ctx context.Context) {

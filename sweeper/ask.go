@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"stockhold/internal/crashpoint"
 	"stockhold/reservation"
 )
 
@@ -70,7 +71,9 @@ func (s *Sweeper) askOwner(ctx context.Context, o *owner, claims []reservation.C
 			replies = append(replies, replyAll(some, reply{unasked: true})...)
 			continue
 		}
+		crashpoint.Reach("sweep.asking")
 		decisions, err := o.decide(ctx, some)
+		crashpoint.Reach("sweep.heard")
 		switch {
 		case err == nil:
 			for i, d := range o.verdicts(ctx, some, decisions) {

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"time"
 
+	"stockhold/internal/crashpoint"
 	"stockhold/reservation"
 )
 
@@ -22,6 +23,7 @@ func (s *Sweeper) checkBack(ctx context.Context, report *Report, asked *memory) 
 		if len(claims) == 0 {
 			return false, nil
 		}
+		crashpoint.Reach("sweep.claimed")
 		claims = asked.fresh(claims)
 		report.Due += len(claims)
 		if err := s.act(ctx, report, s.ask(ctx, report, claims)); err != nil {

@@ -137,6 +137,7 @@ func newService(cfg config.Config, ledger *store.Store, gate reservation.Gate, l
 		Limits:      cfg.Limits.Domain(),
 		Ledger:      cfg.LedgerOptions(),
 		CallTimeout: cfg.Server.CallTimeout,
+		MaxStopped:  max(1, cfg.Server.MaxCalls/2),
 		HasDecider:  cfg.Sweeper.HasDecider,
 		Logger:      log,
 	})
@@ -158,6 +159,7 @@ func (a *App) startServer(ctx context.Context, metrics http.Handler) error {
 	a.health = &health{ledger: a.ledger, metrics: metrics, log: a.log}
 	calls, err := rpc.Handler(a.service, rpc.Options{
 		MaxBodyBytes: int(a.cfg.Server.BodyLimit),
+		MaxCalls:     a.cfg.Server.MaxCalls,
 		Ready:        a.health.ready,
 		Logger:       a.log,
 	})

@@ -30,11 +30,16 @@ type layer struct {
 // and internal/app.
 var layers = []layer{
 	{path: "inventory"},
-	{path: "reservation", imports: []string{"inventory"}},
-	{path: "sweeper", imports: []string{"inventory", "reservation"}},
+	{path: "reservation", imports: []string{"inventory", "internal/crashpoint"}},
+	{path: "sweeper", imports: []string{"inventory", "reservation", "internal/crashpoint"}},
 	{path: "sweeper/decider", imports: []string{"inventory", "reservation", "sweeper", "gen"}, wire: true},
 	{path: "gen", wire: true},
+	{path: "internal/crashpoint"},
 }
+
+// forTests are the packages that only serve to test and to measure, beside those
+// whose name says so.
+var forTests = []string{"internal/faults", "internal/bench", "cmd/bench"}
 
 // wire are the modules that domain packages must not know.
 var wire = []string{
@@ -86,20 +91,23 @@ func TestForbidden(t *testing.T) {
 		{"inventory/stock.go", "stockhold/internal/config", "inventory may import none of our packages"},
 		{"reservation/service.go", "stockhold/inventory", fine},
 		{"reservation/service.go", "stockhold/inventory/lua", fine},
-		{"reservation/service.go", "stockhold/sweeper", "reservation may import of our packages only inventory"},
-		{"reservation/service.go", "stockhold/gen/stockhold/v1", "reservation may import of our packages only inventory"},
+		{"reservation/service.go", "stockhold/sweeper", "reservation may import of our packages only inventory, internal/crashpoint"},
+		{"reservation/service.go", "stockhold/gen/stockhold/v1", "reservation may import of our packages only inventory, internal/crashpoint"},
 		{"reservation/service.go", "connectrpc.com/connect", "reservation must not know the wire"},
 		{"reservation/service.go", "google.golang.org/protobuf/proto", "reservation must not know the wire"},
 		{"reservation/service_test.go", "stockhold/internal/testservers", fine},
 		{"reservation/reservationtest/ledger.go", "stockhold/internal/testservers", fine},
 		{"sweeper/sweeper.go", "stockhold/reservation", fine},
-		{"sweeper/sweeper.go", "stockhold/sweeper/decider", "sweeper may import of our packages only inventory, reservation"},
+		{"sweeper/sweeper.go", "stockhold/sweeper/decider", "sweeper may import of our packages only inventory, reservation, internal/crashpoint"},
 		{"sweeper/sweeper.go", "connectrpc.com/connect", "sweeper must not know the wire"},
-		{"sweeper/sweeper.go", "stockhold/internal/telemetry", "sweeper may import of our packages only inventory, reservation"},
+		{"sweeper/sweeper.go", "stockhold/internal/telemetry", "sweeper may import of our packages only inventory, reservation, internal/crashpoint"},
 		{"sweeper/decider/client.go", "connectrpc.com/connect", fine},
 		{"sweeper/decider/client.go", "stockhold/gen/stockhold/v1/stockholdv1connect", fine},
 		{"sweeper/decider/client.go", "stockhold/internal/rpc", "sweeper/decider may import of our packages only inventory, reservation, sweeper, gen"},
 		{"gen/stockhold/v1/stock.pb.go", "stockhold/inventory", "gen may import none of our packages"},
+		{"reservation/try.go", "stockhold/internal/crashpoint", fine},
+		{"internal/faults/site.go", "stockhold/internal/testservers", fine},
+		{"internal/app/app.go", "stockhold/internal/faults", "only tests and test helpers import test helpers"},
 		{"internal/rpc/errors.go", "stockhold/sweeper", fine},
 		{"internal/rpc/errors.go", "connectrpc.com/connect", fine},
 		{"internal/rpc/errors.go", "stockhold/internal/app", "only cmd and tests import internal/app"},
@@ -173,6 +181,9 @@ func isTest(file string) bool {
 }
 
 func isTestHelper(pkg string) bool {
+	if slices.ContainsFunc(forTests, func(p string) bool { return within(pkg, p) }) {
+		return true
+	}
 	name := path.Base(pkg)
 	return strings.HasPrefix(name, "test") || strings.HasSuffix(name, "test")
 }

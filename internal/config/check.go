@@ -108,6 +108,7 @@ func (s Server) check(k *checker) {
 	if s.BodyLimit < 1<<10 || s.BodyLimit > 64<<20 {
 		k.fault("body-limit", "is %s, must be 1.0 KiB to 64 MiB", s.BodyLimit)
 	}
+	k.number("max-calls", int64(s.MaxCalls), 1, 1<<20)
 	k.duration("drain-delay", s.DrainDelay, 0, 10*time.Minute)
 	k.duration("drain-timeout", s.DrainTimeout, 0, 10*time.Minute)
 }
@@ -149,6 +150,7 @@ func (l Ledger) check(k *checker) {
 	k.number("ledger-committers", int64(l.Committers), 1, 64)
 	k.number("ledger-batch-lines", int64(l.BatchLines), 1, 1<<16)
 	k.number("ledger-queue-lines", int64(l.QueueLines), 1, 1<<24)
+	k.duration("ledger-queue-wait", l.QueueWait, time.Millisecond, 10*time.Minute)
 	k.duration("ledger-batch-timeout", l.BatchTimeout, 100*time.Millisecond, 10*time.Minute)
 }
 

@@ -32,6 +32,7 @@ type Server struct {
 	Migrate      bool          `env:"STOCKHOLD_MIGRATE" negatable:"" help:"Let serve bring the schema of MySQL up to date before it starts. The embedded ledger always is."`
 	Listen       string        `env:"STOCKHOLD_LISTEN" default:"127.0.0.1:8080" help:"Address for calls, health and metrics: HTTP/1 and unencrypted HTTP/2 on one port. Port 0 takes a free one. Whoever reaches it may do everything."`
 	CallTimeout  time.Duration `env:"STOCKHOLD_CALL_TIMEOUT" default:"10s" help:"The longest a call may take, whatever its own deadline."`
+	MaxCalls     int           `env:"STOCKHOLD_MAX_CALLS" default:"2048" help:"Most calls under way at once. Those beyond are refused as OVERLOADED, unread."`
 	BodyLimit    Bytes         `env:"STOCKHOLD_BODY_LIMIT" default:"1MiB" help:"Largest request body, after decompression."`
 	DrainDelay   time.Duration `env:"STOCKHOLD_DRAIN_DELAY" default:"0s" help:"After SIGTERM, how long calls are still accepted while /readyz already fails, for load balancers to notice."`
 	DrainTimeout time.Duration `env:"STOCKHOLD_DRAIN_TIMEOUT" default:"20s" help:"After that, how long calls under way may take to be answered."`
@@ -62,6 +63,7 @@ type Ledger struct {
 	Committers   int           `name:"ledger-committers" env:"STOCKHOLD_LEDGER_COMMITTERS" default:"2" help:"Transactions in flight at once. The embedded ledger has one writer and always uses 1."`
 	BatchLines   int           `name:"ledger-batch-lines" env:"STOCKHOLD_LEDGER_BATCH_LINES" default:"4096" help:"Most lines in one transaction."`
 	QueueLines   int           `name:"ledger-queue-lines" env:"STOCKHOLD_LEDGER_QUEUE_LINES" default:"65536" help:"Most lines that wait for a transaction. Calls beyond it are refused as OVERLOADED."`
+	QueueWait    time.Duration `name:"ledger-queue-wait" env:"STOCKHOLD_LEDGER_QUEUE_WAIT" default:"1s" help:"The longest that a call may have to wait for its transaction, as far as can be told when it comes. Calls beyond it are refused as OVERLOADED."`
 	BatchTimeout time.Duration `name:"ledger-batch-timeout" env:"STOCKHOLD_LEDGER_BATCH_TIMEOUT" default:"5s" help:"Longest that one transaction may take, from BEGIN to the reply to COMMIT."`
 }
 

@@ -52,6 +52,7 @@ func (c Config) LedgerOptions() reservation.LedgerOptions {
 		Committers:   committers,
 		BatchLines:   c.Ledger.BatchLines,
 		QueueLines:   c.Ledger.QueueLines,
+		QueueWait:    c.Ledger.QueueWait,
 		BatchTimeout: c.Ledger.BatchTimeout,
 	}
 }

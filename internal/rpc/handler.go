@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"sync/atomic"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
@@ -34,6 +35,9 @@ type Options struct {
 	// MaxBodyBytes is the largest message of a call, in bytes, as sent and as
 	// decompressed. Default 1 MiB.
 	MaxBodyBytes int
+	// MaxCalls is how many calls may be under way at once; those beyond are OVERLOADED.
+	// Default 2048.
+	MaxCalls int
 	// Ready says whether calls can be served: nil when the ledger answers. The gRPC
 	// health service reports it. Default: always ready.
 	Ready func(ctx context.Context) error
@@ -48,6 +52,7 @@ type Options struct {
 
 const (
 	defaultMaxBodyBytes = 1 << 20
+	defaultMaxCalls     = 2048
 
 	// Below some hundred bytes, compressing an answer costs more than it saves.
 	compressFromBytes = 1024
@@ -58,6 +63,9 @@ const (
 func (o Options) withDefaults() Options {
 	if o.MaxBodyBytes <= 0 {
 		o.MaxBodyBytes = defaultMaxBodyBytes
+	}
+	if o.MaxCalls <= 0 {
+		o.MaxCalls = defaultMaxCalls
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
@@ -89,8 +97,13 @@ func Handler(service Service, options Options) (http.Handler, error) {
 	}
 
 	mux := http.NewServeMux()
+	inside := new(atomic.Int64)
+	writer := connect.NewErrorWriter(callOptions...)
 	serve := func(path string, handler http.Handler) {
-		mux.Handle(path, limitBodies(handler, options.MaxBodyBytes))
+		mux.Handle(path, &door{
+			next: limitBodies(handler, options.MaxBodyBytes), limit: int64(options.MaxCalls),
+			inside: inside, writer: writer, metrics: metrics,
+		})
 	}
 	serve(stockholdv1connect.NewReservationServiceHandler(&reservations{service, errs, metrics}, callOptions...))
 	serve(stockholdv1connect.NewInventoryServiceHandler(&stocks{service, errs, metrics}, callOptions...))

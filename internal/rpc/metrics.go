@@ -20,6 +20,7 @@ import (
 type metrics struct {
 	calls    metric.Int64Counter
 	items    metric.Int64Counter
+	shed     metric.Int64Counter
 	duration metric.Float64Histogram
 	known    sync.Map // outcome -> metric.MeasurementOption: attributes are dear to make
 }
@@ -43,6 +44,10 @@ func newMetrics() (*metrics, error) {
 	if m.items, err = meter.Int64Counter("stockhold.rpc.batch.items",
 		metric.WithDescription("Items of batch calls answered, by rpc, code, reason and whether it was a replay.")); err != nil {
 		return nil, fmt.Errorf("make the counter of items: %w", err)
+	}
+	if m.shed, err = meter.Int64Counter("stockhold.rpc.shed",
+		metric.WithDescription("Calls turned away unread because too many were under way.")); err != nil {
+		return nil, fmt.Errorf("make the counter of calls turned away: %w", err)
 	}
 	if m.duration, err = meter.Float64Histogram("stockhold.rpc.duration", metric.WithUnit("s"),
 		metric.WithDescription("From the decoded request to the answer, by rpc and code."),
