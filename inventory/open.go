@@ -18,6 +18,12 @@ import (
 // it than for anything else.
 const dialTimeout = 500 * time.Millisecond
 
+// clusterReload is how old the client's picture of a Cluster may get under load.
+// A master that died is silent or refuses connections, and never says MOVED: only
+// a new picture leads to the replica that took over. go-redis takes one a minute,
+// and for as long the ledger would work alone.
+const clusterReload = 2 * time.Second
+
 // errAddress says nothing of the URL that it is about, which holds a password.
 var errAddress = errors.New("cannot be read: want redis://user:password@host:port/db, rediss://... or unix://..., " +
 	"with special characters of the password percent-encoded")
@@ -81,6 +87,7 @@ func connect(address string, timeout time.Duration) (redis.UniversalClient, erro
 		o.ContextTimeoutEnabled = true
 		o.DialerRetries = cmp.Or(o.DialerRetries, 1)
 		o.MaintNotificationsConfig = noNotices
+		o.ClusterStateReloadInterval = clusterReload
 		return redis.NewClusterClient(o), nil
 	default:
 		o, err := redis.ParseURL(target.String())

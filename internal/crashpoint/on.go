@@ -37,6 +37,7 @@ func Reach(point string) {
 		select {} // a signal to oneself may take a moment
 	case "stop":
 		signal(syscall.SIGSTOP)
+		time.Sleep(10 * time.Millisecond) // a signal to oneself may take a moment
 	default:
 		panic("crashpoint: no action " + action[0])
 	}

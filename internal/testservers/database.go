@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 // Database makes an empty database on the shared server, drops it when the test ends, and returns its DSN.
@@ -60,7 +58,7 @@ func (s *MariaDBServer) DropDatabase(ctx context.Context, name string) error {
 		return err
 	}
 	defer db.Close()
-	if err := endSessions(ctx, db, name); err != nil {
+	if err := endSessions(ctx, db, "db = ?", name); err != nil {
 		return fmt.Errorf("end the sessions on database %s: %w", name, err)
 	}
 	if _, err := db.ExecContext(ctx, "DROP DATABASE IF EXISTS `"+name+"`"); err != nil {
@@ -69,8 +67,12 @@ func (s *MariaDBServer) DropDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-func endSessions(ctx context.Context, db *sql.DB, database string) error {
-	rows, err := db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE db = ?", database)
+// endSessions kills the sessions for which a condition on the process list holds.
+func endSessions(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}, condition string, args ...any) error {
+	rows, err := db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE "+condition, args...)
 	if err != nil {
 		return err
 	}
@@ -88,15 +90,10 @@ func endSessions(ctx context.Context, db *sql.DB, database string) error {
 	}
 	var errs []error
 	for _, id := range ids {
-		// A session that ended by itself meanwhile (1094) is what was asked for.
-		if _, err := db.ExecContext(ctx, fmt.Sprintf("KILL %d", id)); err != nil && !isUnknownThread(err) {
+		// A session that ended by itself meanwhile is what was asked for.
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("KILL %d", id)); err != nil && !isNumber(err, errUnknownThread) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func isUnknownThread(err error) bool {
-	var refused *mysql.MySQLError
-	return errors.As(err, &refused) && refused.Number == 1094
 }

@@ -28,7 +28,13 @@
 //		require.NoError(t, db.Restart(t.Context())) // same port, same data
 //	}
 //
+// Such servers can also be brought into trouble while they run: [MariaDBServer.SetReadOnly],
+// [MariaDBServer.SetMaxConnections], [MariaDBServer.KillConnections], [MariaDBServer.HoldRows], [RedisServer.Fill],
+// [Cluster.Migrate], and, when started with FakeClock, [MariaDBServer.SetClock] and [RedisServer.SetClock]. Root is
+// above the first two: let the system under test connect with [MariaDBServer.UserDSN].
+//
 // A program without a testing.T calls [StartMariaDB], [StartRedis] and their kin, and closes what it started.
 //
-// The binaries mariadbd, mariadb-install-db and redis-server must be installed; a test that misses one fails.
+// The binaries mariadbd, mariadb-install-db and redis-server must be installed, and libfaketime for a FakeClock; a
+// test that misses one fails.
 package testservers

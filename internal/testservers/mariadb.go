@@ -3,6 +3,7 @@ package testservers
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -32,11 +33,14 @@ type MariaDBOptions struct {
 	BufferPoolMiB int
 	// Durability of commits; the zero value is KillSafe.
 	Durability Durability
+	// FakeClock gives the server a clock that SetClock moves. It needs libfaketime.
+	FakeClock bool
 	// Args go last on mariadbd's command line, such as "--innodb-log-file-size=512M", so they win.
 	Args []string
 }
 
-// A MariaDBServer is one mariadbd with no databases but its own. The user is root, without a password.
+// A MariaDBServer is one mariadbd with no databases but its own. Its users, without passwords, are root ([MariaDBServer.DSN])
+// and an ordinary one ([MariaDBServer.UserDSN]).
 type MariaDBServer struct{ server }
 
 // StartMariaDB starts a server and returns when it answers queries. Without a deadline in ctx it takes at most
@@ -55,6 +59,11 @@ func StartMariaDB(ctx context.Context, options MariaDBOptions) (*MariaDBServer, 
 	if err := s.open("mariadbd", path); err != nil {
 		return nil, err
 	}
+	if options.FakeClock {
+		if err := s.fakeClock(); err != nil {
+			return nil, errors.Join(fmt.Errorf("start MariaDB: %w", err), s.Close())
+		}
+	}
 	s.configure = func(port int) ([]string, error) {
 		// Made anew for every port tried: a server that could not listen leaves nothing behind.
 		if err := os.RemoveAll(s.dataFolder()); err != nil {
@@ -68,6 +77,9 @@ func StartMariaDB(ctx context.Context, options MariaDBOptions) (*MariaDBServer, 
 	s.probe = s.ready
 	if err := s.firstStart(ctx); err != nil {
 		return nil, fmt.Errorf("start MariaDB: %w", err)
+	}
+	if err := s.createUser(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("make an ordinary user: %w", err), s.Close())
 	}
 	return s, nil
 }

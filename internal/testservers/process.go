@@ -32,7 +32,9 @@ type process struct {
 	mu   sync.Mutex
 	path string
 	args []string
-	last *run // nil before the first start
+	// environment goes on top of this process's own.
+	environment []string
+	last        *run // nil before the first start
 }
 
 // A run is one life of a process.
@@ -57,6 +59,7 @@ func (p *process) start() (*run, error) {
 	defer log.Close()
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = p.dir, log, log, childAttributes()
+	cmd.Env = append(os.Environ(), p.environment...)
 
 	r := new(run)
 	r.ended, r.end = context.WithCancel(context.Background())

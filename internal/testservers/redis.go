@@ -2,6 +2,7 @@ package testservers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -21,6 +22,8 @@ type RedisOptions struct {
 	MaxMemory string
 	// Persist turns the append-only file on, so that data outlive Kill and Restart.
 	Persist bool
+	// FakeClock gives the server a clock that SetClock moves. It needs libfaketime.
+	FakeClock bool
 	// Config holds further lines of redis.conf, such as "maxmemory-policy allkeys-lru". They go last, so they win.
 	Config []string
 }
@@ -51,6 +54,11 @@ func startRedis(
 	s := &RedisServer{options: options}
 	if err := s.open(kind, path); err != nil {
 		return nil, err
+	}
+	if options.FakeClock {
+		if err := s.fakeClock(); err != nil {
+			return nil, errors.Join(fmt.Errorf("start %s: %w", kind, err), s.Close())
+		}
 	}
 	s.configure = func(port int) ([]string, error) {
 		file := filepath.Join(s.folder, "redis.conf")

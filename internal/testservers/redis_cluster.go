@@ -184,11 +184,7 @@ func (c *Cluster) Owner(ctx context.Context, key string) (*RedisServer, error) {
 		if node.Pid() == 0 {
 			continue
 		}
-		var addr string
-		err := node.do(ctx, func(client *redis.Client) (err error) {
-			addr, err = ownerOf(ctx, client, key)
-			return err
-		})
+		addr, err := node.ownerOf(ctx, key)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", node.Addr(), err))
 			continue
@@ -199,6 +195,17 @@ func (c *Cluster) Owner(ctx context.Context, key string) (*RedisServer, error) {
 		errs = append(errs, fmt.Errorf("%s: the master is %s, a stranger", node.Addr(), addr))
 	}
 	return nil, fmt.Errorf("find the master of key %q: %w", key, errors.Join(errs...))
+}
+
+// ownerOf asks this node, which may be halted.
+func (s *RedisServer) ownerOf(ctx context.Context, key string) (addr string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	err = s.do(ctx, func(client *redis.Client) (err error) {
+		addr, err = ownerOf(ctx, client, key)
+		return err
+	})
+	return addr, err
 }
 
 func ownerOf(ctx context.Context, client *redis.Client, key string) (addr string, err error) {

@@ -25,6 +25,7 @@ type server struct {
 	process process
 	port    *port
 	folder  string
+	clock   string // the file that says what time it is; empty on the machine's clock
 
 	// configure writes what the program reads at start, and returns its arguments; called once per port tried.
 	configure func(port int) (args []string, err error)
@@ -166,6 +167,9 @@ func (s *server) Close() error {
 	}
 	err := os.RemoveAll(s.folder)
 	s.folder = ""
+	if s.clock != "" {
+		err = errors.Join(err, removeStaleClocks())
+	}
 	if s.port != nil && s.port.lease.Locked() {
 		err = errors.Join(err, s.port.release())
 	}
