@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -20,8 +21,16 @@ type Client struct {
 
 // NewClient makes a client of the server at a URL. It repeats nothing by itself,
 // and has no time limit but its callers' contexts.
-func NewClient(url string) *Client {
-	transport := &http.Transport{Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{}}
+func NewClient(url string) *Client { return newClient(url, &http.HTTP2Config{}) }
+
+// newWaryClient makes one that gives up a connection on which it has heard nothing
+// for two seconds. Without that, one that became silent is used for ever.
+func newWaryClient(url string) *Client {
+	return newClient(url, &http.HTTP2Config{SendPingTimeout: time.Second, PingTimeout: time.Second})
+}
+
+func newClient(url string, config *http.HTTP2Config) *Client {
+	transport := &http.Transport{Protocols: new(http.Protocols), HTTP2: config}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	return NewClientOver(url, transport)
 }

@@ -29,6 +29,29 @@ func (p *Process) Metric(ctx context.Context, series string) (float64, error) {
 	return 0, nil
 }
 
+// Series are the values of all series of a metric, by their labels as /metrics
+// writes them, such as kind="duplicate".
+func (p *Process) Series(ctx context.Context, metric string) (map[string]float64, error) {
+	_, body, err := p.probe(ctx, "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]float64{}
+	for lines := bufio.NewScanner(strings.NewReader(body)); lines.Scan(); {
+		series, value, _ := strings.Cut(lines.Text(), " ")
+		labels, ok := strings.CutPrefix(series, metric)
+		if !ok || labels != "" && labels[0] != '{' {
+			continue
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", series, err)
+		}
+		all[strings.Trim(labels, "{}")] = number
+	}
+	return all, nil
+}
+
 // Ready asks a server's /readyz: the error is why it is not ready.
 func (p *Process) Ready(ctx context.Context) error {
 	status, body, err := p.probe(ctx, "/readyz")

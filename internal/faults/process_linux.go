@@ -9,9 +9,10 @@ import (
 	"syscall"
 )
 
-// endWithParent sees that a test that is killed leaves no process behind.
+// endWithParent sees that a test that is killed leaves no process behind, and that
+// a terminal's Ctrl-C reaches the test alone, which ends its processes itself.
 func endWithParent(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
 // standsStill reports whether all threads of a process are stopped.

@@ -17,7 +17,8 @@ type Program struct {
 
 // BuildOptions shape a build.
 type BuildOptions struct {
-	Race bool // with the race detector: several times slower
+	Race    bool   // with the race detector: several times slower
+	Overlay string // a file for `go build -overlay`: a twin of the program, changed somewhere
 }
 
 // Build builds the program into a folder of its own, which Close removes.
@@ -32,6 +33,9 @@ func Build(ctx context.Context, options BuildOptions) (*Program, error) {
 	if options.Race {
 		args = append(args, "-race")
 		environment = append(os.Environ(), "CGO_ENABLED=1")
+	}
+	if options.Overlay != "" {
+		args = append(args, "-overlay="+options.Overlay)
 	}
 	build := exec.CommandContext(ctx, "go", append(args, "stockhold/cmd/stockhold")...)
 	build.Env = environment

@@ -17,6 +17,7 @@ type Tally struct {
 	mu       sync.Mutex
 	counts   Counts
 	answered time.Time // the last time anybody was answered
+	heard    int64     // attempts that were answered OK or finally
 	promises []string
 }
 
@@ -59,6 +60,7 @@ func (t *Tally) attempted(name string, took time.Duration, replayed bool, err er
 	if err != nil && !Final(err) {
 		return
 	}
+	t.heard++
 	t.counts.Slowest = max(t.counts.Slowest, took)
 	now := time.Now()
 	if silence := now.Sub(t.answered); silence > t.counts.Silence {
@@ -75,6 +77,14 @@ func (t *Tally) Answered() (n int64) {
 		n += count
 	}
 	return n
+}
+
+// Heard is how many attempts were answered OK or finally so far: while it does not
+// grow, nobody is served.
+func (t *Tally) Heard() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.heard
 }
 
 // Restart begins the measure of silence anew: the shop was closed meanwhile.
