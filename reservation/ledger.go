@@ -292,6 +292,15 @@ func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Re
 			return nil, nil, err
 		}
 	}
+	// A row that was not there could not be locked. If a known change made it
+	// since, its replay shows the row as it is now.
+	if late := madeMeanwhile(stocks, adjustments); len(late) > 0 {
+		made, err := tx.LockStocks(ctx, late, Await)
+		if err != nil {
+			return nil, nil, err
+		}
+		stocks = append(stocks, made...)
+	}
 	now, err := tx.Now(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stockhold/internal/store"
+	"stockhold/internal/testservers"
 	"stockhold/inventory"
 	"stockhold/reservation"
 )
@@ -270,4 +272,28 @@ func TestTwoProcessesOnTheSameAdjustment(t *testing.T) {
 		}
 		require.Equal(t, int64(20), a.stock(t, "S0").OnHand)
 	})
+}
+
+// A change makes a stock row, and its duplicate has looked for the row just
+// before: the duplicate is a replay, and shows the row that there is now.
+func TestReplayOfAChangeShowsTheRowItMade(t *testing.T) {
+	dsn := testservers.Database(t)
+	open := func() *shop {
+		s, err := store.OpenMySQL(dsn, store.Options{})
+		return newShop(t, s, err, &openGate{})
+	}
+	first, second := open(), open()
+	change := []inventory.Change{{ID: "delivery", Key: key("A"), Amount: 5}}
+	var made reservation.Answer
+	second.store.disturb(nil, once("lock stocks", func() error {
+		made = first.Change(t.Context(), change)[0]
+		return nil
+	}))
+	answer := second.Change(t.Context(), change)[0]
+	require.NoError(t, made.Err)
+	require.False(t, made.Replayed)
+	require.NoError(t, answer.Err)
+	require.True(t, answer.Replayed)
+	require.Equal(t, made.Stock, answer.Stock)
+	require.Equal(t, first.stock(t, "A"), *answer.Stock)
 }

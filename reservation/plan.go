@@ -122,6 +122,23 @@ func adjustmentIDs(ops []*Operation) []string {
 	return slices.Compact(ids)
 }
 
+// madeMeanwhile lists the keys of known adjustments whose stock rows were not
+// there when the batch locked its rows: the transaction that made such a row was
+// committed in between.
+func madeMeanwhile(stocks []inventory.Stock, adjustments []inventory.Adjustment) []inventory.Key {
+	there := make(map[inventory.Key]bool, len(stocks))
+	for _, s := range stocks {
+		there[s.Key] = true
+	}
+	var keys []inventory.Key
+	for _, a := range adjustments {
+		if !there[a.Key] {
+			keys = append(keys, a.Key)
+		}
+	}
+	return inventory.SortKeys(keys)
+}
+
 func markKnown(ops []*Operation, found []HoldID) {
 	known := make(map[HoldID]bool, len(found))
 	for _, id := range found {
