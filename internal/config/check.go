@@ -6,6 +6,7 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -84,9 +85,9 @@ func (s Stores) check(k *checker) {
 	}
 	if !s.Embedded() {
 		if dsn, err := mysql.ParseDSN(s.MySQLDSN); err != nil {
-			k.fault("mysql-dsn", "is malformed: %v", err) // the parser's errors quote nothing of it
+			k.fault("mysql-dsn", "is malformed: %s", whyNoDSN(err))
 		} else if dsn.DBName == "" {
-			k.fault("mysql-dsn", "names no database: user:password@tcp(%s)/DATABASE", dsn.Addr)
+			k.fault("mysql-dsn", "names no database: user:password@tcp(host:3306)/DATABASE")
 		}
 	}
 	if !name.MatchString(s.RedisPrefix) || len(s.RedisPrefix) > 64 {
@@ -97,6 +98,15 @@ func (s Stores) check(k *checker) {
 	if s.GateTimeout != 0 {
 		k.duration("gate-timeout", s.GateTimeout, time.Millisecond, time.Minute)
 	}
+}
+
+// whyNoDSN is the parser's reason, unless that repeats a part of what it read. A
+// slash or an @ that is missing makes the password a part of anything.
+func whyNoDSN(err error) string {
+	if reason := err.Error(); strings.HasPrefix(reason, "invalid DSN: ") {
+		return reason
+	}
+	return "the name of the database or a parameter after it cannot be read"
 }
 
 // name is what ids, owners and the prefix of keys are made of.
@@ -116,10 +126,10 @@ func (s Server) check(k *checker) {
 func (s Sweeper) check(k *checker, limits Limits) {
 	for _, owner := range s.Deciders.Owners() {
 		if !name.MatchString(owner) || len(owner) > limits.IDLength {
-			k.fault("deciders", "has owner %q, must be 1 to %d of A-Z a-z 0-9 . _ : -", owner, limits.IDLength)
+			k.fault("deciders", "has owner %s, must be 1 to %d of A-Z a-z 0-9 . _ : -", shown(owner), limits.IDLength)
 		}
 		if _, err := decider.New(s.Deciders[owner], decider.Options{}); err != nil {
-			k.fault("deciders", "names no decider for owner %q: %v", owner, err) // says nothing of what may be a secret
+			k.fault("deciders", "names no decider for owner %s: %v", shown(owner), err) // says nothing of what may be a secret
 		}
 	}
 	k.duration("decider-timeout", s.DeciderTimeout, time.Millisecond, 5*time.Minute)
@@ -135,7 +145,10 @@ func (s Sweeper) check(k *checker, limits Limits) {
 			s.Lease, named("decider-timeout"), s.DeciderTimeout)
 	}
 	k.duration("sweep-backoff", s.Backoff, time.Millisecond, 24*time.Hour)
-	k.duration("sweep-slowest", s.Slowest, s.Backoff, 24*time.Hour)
+	k.duration("sweep-slowest", s.Slowest, time.Millisecond, 24*time.Hour)
+	if s.Slowest < s.Backoff {
+		k.fault("sweep-slowest", "is %s, must be at least %s, which is %s", s.Slowest, named("sweep-backoff"), s.Backoff)
+	}
 	k.number("sweep-park-after", int64(s.ParkAfter), 1, 30_000)
 	k.duration("sweep-reap-grace", s.ReapGrace, time.Millisecond, 24*time.Hour)
 	for _, keep := range []struct {

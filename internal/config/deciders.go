@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,24 +12,34 @@ import (
 type Deciders map[string]string
 
 // UnmarshalText adds deciders written as owner=url,owner=url. An owner has one
-// decider: named twice is a mistake, whichever of them was meant.
+// decider: named twice is a mistake, whichever of them was meant. Its errors
+// repeat no address: a password may have been written into one.
 func (d *Deciders) UnmarshalText(text []byte) error {
 	if *d == nil {
 		*d = Deciders{}
 	}
-	for _, part := range strings.Split(string(text), ",") {
+	for i, part := range strings.Split(string(text), ",") {
 		owner, url, found := strings.Cut(strings.TrimSpace(part), "=")
 		switch {
 		case part == "" && len(text) == 0: // set to nothing: there are none
 		case !found:
-			return fmt.Errorf("want owner=url with commas between, got %q", part)
+			return fmt.Errorf("want owner=url with commas between, and number %d has no =", i+1)
 		case (*d)[owner] != "":
-			return fmt.Errorf("owner %q has two deciders, %s and %s", owner, (*d)[owner], url)
+			return fmt.Errorf("owner %s has two deciders", shown(owner))
 		default:
 			(*d)[owner] = url
 		}
 	}
 	return nil
+}
+
+// shown is how messages speak of an owner: by its name, unless an address was
+// written in its place, which may hold a password.
+func shown(owner string) string {
+	if strings.ContainsAny(owner, "/@") {
+		return "(an address)"
+	}
+	return strconv.Quote(owner)
 }
 
 // Owners lists who has a decider, in order.
