@@ -8,10 +8,11 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"stockhold/internal/leaktest"
 	"stockhold/internal/testservers"
 )
 
-func TestMain(m *testing.M) { testservers.Main(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // The tests hold stock of an owner "orders" at a location "here".
 

@@ -43,6 +43,7 @@ func TestConnect(t *testing.T) {
 	require.Equal(t, "secret", many.Password)
 	require.True(t, many.ContextTimeoutEnabled)
 	require.Equal(t, 123*time.Millisecond, many.ReadTimeout)
+	require.Equal(t, clusterReload, many.ClusterStateReloadInterval, "a dead master is left within seconds")
 
 	watched := open("redis://one:1/3?master_name=shop&addr=two:2&password=secret").(*redis.Client).Options()
 	require.Equal(t, []any{"FailoverClient", "secret", 3}, []any{watched.Addr, watched.Password, watched.DB})

@@ -15,7 +15,7 @@ const holdsPerTrip = 50
 
 // Pending lists the holds that have been pending for olderThan or longer by Redis's
 // own clock, the oldest first and at most limit (1 or more) of them, with their
-// lines in key order. A hold whose lines are lost, or that was settled meanwhile,
+// lines in key order; holds that are dated as far in the future come last. A hold whose lines are lost, or that was settled meanwhile,
 // comes without lines, so that it can be settled all the same.
 //
 // An entry that no gate of this kind wrote does not stop the others: they are
@@ -52,21 +52,30 @@ func (g *Gate) Pending(ctx context.Context, olderThan time.Duration, limit int) 
 	return holds, errors.Join(strange...)
 }
 
-// oldest returns the keys of the holds, oldest first.
+// oldest returns the keys of the holds, oldest first, and then those that are
+// dated in the future: Redis's clock was set back since, or a replica with a
+// slower one took over. Until it has caught up they would look young, and the
+// units of a hold whose process died would be spoken for as long.
 func (g *Gate) oldest(ctx context.Context, olderThan time.Duration, limit int) (names []string, err error) {
 	err = g.onNode(ctx, func(ctx context.Context, node *redis.Client) error {
 		now, err := node.Time(ctx).Result()
 		if err != nil {
 			return err
 		}
-		names, err = node.ZRangeArgs(ctx, redis.ZRangeArgs{
-			Key:     g.keys.pending(),
-			ByScore: true,
-			Start:   "-inf",
-			Stop:    now.Add(-olderThan).UnixMilli(),
-			Count:   int64(limit),
-		}).Result()
-		return err
+		old := redis.ZRangeArgs{Key: g.keys.pending(), ByScore: true, Start: "-inf", Stop: now.Add(-olderThan).UnixMilli()}
+		ahead := old
+		ahead.Start, ahead.Stop = fmt.Sprintf("(%d", now.Add(olderThan).UnixMilli()), "+inf"
+		for _, some := range []redis.ZRangeArgs{old, ahead} {
+			if some.Count = int64(limit - len(names)); some.Count == 0 {
+				break
+			}
+			found, err := node.ZRangeArgs(ctx, some).Result()
+			if err != nil {
+				return err
+			}
+			names = append(names, found...)
+		}
+		return nil
 	})
 	return names, err
 }

@@ -3,7 +3,6 @@ package main_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stockhold/internal/testservers"
+	"stockhold/internal/leaktest"
 )
 
 // binary is the program under test, built once, with the race detector.
@@ -36,8 +35,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, text)
 		os.Exit(1)
 	}
-	code := m.Run()
-	if err := errors.Join(testservers.Shutdown(), os.RemoveAll(folder)); err != nil {
+	code := leaktest.Run(m)
+	if err := os.RemoveAll(folder); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

@@ -3,11 +3,9 @@ package app_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,28 +13,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
 	"stockhold/gen/stockhold/v1/stockholdv1connect"
 	"stockhold/internal/app"
 	"stockhold/internal/config"
+	"stockhold/internal/leaktest"
 	"stockhold/internal/testservers"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := testservers.Shutdown(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // patience bounds everything that a test waits for.
 const patience = 30 * time.Second

@@ -10,13 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stockhold/internal/leaktest"
 	"stockhold/internal/store"
 	"stockhold/internal/testservers"
 	"stockhold/inventory"
 	"stockhold/reservation"
 )
 
-func TestMain(m *testing.M) { testservers.Main(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // world is a ledger and a gate, and a way around both.
 type world struct {

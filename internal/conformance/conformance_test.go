@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stockhold/internal/conformance"
+	"stockhold/internal/leaktest"
 	"stockhold/internal/rpc"
 	"stockhold/internal/store"
 	"stockhold/internal/testservers"
@@ -19,7 +20,7 @@ import (
 	"stockhold/reservation"
 )
 
-func TestMain(m *testing.M) { testservers.Main(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // The suite, over each kind of store: the embedded default, production's, and a
 // ledger whose gate does not answer. All at once: they wait for disks, mostly.

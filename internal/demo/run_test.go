@@ -7,7 +7,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,28 +18,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"stockhold/internal/app"
 	"stockhold/internal/audit"
 	"stockhold/internal/config"
 	"stockhold/internal/demo"
+	"stockhold/internal/leaktest"
 	"stockhold/internal/orders"
 	"stockhold/internal/testservers"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := testservers.Shutdown(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 

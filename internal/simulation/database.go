@@ -52,6 +52,7 @@ func (d *database) commit(t *tx) {
 		d.world.lookInside(c)
 		for _, r := range c.NewReservations {
 			d.world.check(d.reservations[r.HoldID].State == reservation.None, "%s was inserted over an existing row", r.HoldID)
+			d.world.checkClock(r.HoldID, r.CreatedAt)
 			d.reservations[r.HoldID] = *r
 		}
 		for _, a := range c.NewAdjustments {
@@ -71,6 +72,7 @@ func (d *database) commit(t *tx) {
 		for _, m := range c.Moved {
 			d.each(m.Keys, func(r *reservation.Reservation) {
 				d.world.moved(r, m)
+				d.world.checkClock(r.HoldID, m.At)
 				r.State, r.ResolvedAt, r.ResolvedBy, r.Reason, r.NextCheckAt = m.To, m.At, m.By, m.Reason, time.Time{}
 			})
 		}

@@ -78,6 +78,7 @@ func (t *tx) lock(row string, locked reservation.Locked) (bool, error) {
 }
 
 func (t *tx) LockReservations(_ context.Context, ids []inventory.HoldID, locked reservation.Locked) (held []*reservation.Reservation, err error) {
+	t.db.world.check(slices.IsSortedFunc(ids, inventory.HoldID.Compare), "%s locks reservations out of order: %v", t.name, ids)
 	for _, id := range ids {
 		err := t.step("locks "+id.String(), nil, func() error {
 			r, ok := t.db.reservations[id]
@@ -130,6 +131,7 @@ func (t *tx) LockDue(_ context.Context, policy reservation.OnExpiry, limit int) 
 }
 
 func (t *tx) LockStocks(_ context.Context, keys []inventory.Key, locked reservation.Locked) (stocks []inventory.Stock, err error) {
+	t.db.world.check(slices.IsSortedFunc(keys, inventory.Key.Compare), "%s locks stock rows out of order: %v", t.name, keys)
 	for _, key := range keys {
 		err := t.step("locks "+key.String(), nil, func() error {
 			if _, ok := t.db.stocks[key]; !ok {

@@ -114,6 +114,13 @@ func (w *world) moved(r *reservation.Reservation, m reservation.Transition) {
 	}
 }
 
+// checkClock sees that what is being committed was dated by the database. The
+// clocks of processes are years behind.
+func (w *world) checkClock(id inventory.HoldID, at time.Time) {
+	age := w.db.now().Sub(at)
+	w.check(age >= 0 && age < time.Hour, "%s is dated %s: not by the database's clock", id, at)
+}
+
 // checkBooks holds the stock rows against the reservations, after every commit.
 func (w *world) checkBooks() {
 	reserved, committed := map[inventory.Key]int64{}, map[inventory.Key]int64{}

@@ -8,13 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stockhold/internal/leaktest"
 	"stockhold/internal/store"
 	"stockhold/internal/testservers"
 	"stockhold/inventory"
 	"stockhold/reservation"
 )
 
-func TestMain(m *testing.M) { testservers.Main(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // onEachStore runs a test on both kinds of database, each time on one of its own.
 func onEachStore(t *testing.T, test func(t *testing.T, s *store.Store)) {
@@ -63,6 +64,13 @@ func (noGate) Settle(context.Context, []inventory.View, []inventory.HoldID) erro
 func serve(t testing.TB, s *store.Store) *reservation.Service {
 	t.Helper()
 	service := reservation.New(s, noGate{}, reservation.Options{HasDecider: func(owner string) bool { return owner == "asks" }})
+	run(t, service)
+	return service
+}
+
+// run runs a service until the test ends.
+func run(t testing.TB, service *reservation.Service) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- service.Run(ctx) }()
@@ -70,7 +78,6 @@ func serve(t testing.TB, s *store.Store) *reservation.Service {
 		stop()
 		require.NoError(t, <-done)
 	})
-	return service
 }
 
 func key(sku string) inventory.Key { return inventory.Key{Location: "default", SKU: sku} }

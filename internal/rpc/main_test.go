@@ -1,0 +1,9 @@
+package rpc
+
+import (
+	"testing"
+
+	"stockhold/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
