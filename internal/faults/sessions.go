@@ -1,0 +1,42 @@
+package faults
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	_ "github.com/go-sql-driver/mysql" // the ledger's driver
+)
+
+// KillSessions ends all sessions of the ledger, whatever they are about: their
+// transactions are rolled back, also if a COMMIT is on its way.
+func (s *Site) KillSessions(ctx context.Context) error {
+	db, err := sql.Open("mysql", s.DSN())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		// A session that ended meanwhile cannot be killed, and need not be.
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("KILL CONNECTION %d", id)); err != nil && ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}
