@@ -175,9 +175,7 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 		case errors.Is(err, ErrCommitUnknown), !doubt.IsZero() && errors.Is(err, ErrAway):
 			countRetry("commit_unknown")
 			if doubt.IsZero() {
-				doubt = time.Now()
-				doubted(ops)
-				l.opts.Logger.Warn("the reply to COMMIT was lost; running the batch again", "operations", len(ops), "error", err)
+				doubt = l.doubted(ops, err)
 			}
 			if time.Since(doubt) > 2*l.opts.BatchTimeout {
 				l.fail(ops, fmt.Errorf("%w: the outcome of COMMIT is unknown, it may have happened: %w", ErrUnavailable, err))
@@ -218,11 +216,13 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 	}
 }
 
-// doubted marks operations that were in a COMMIT without a reply.
-func doubted(ops []*Operation) {
+// doubted marks operations that were in a COMMIT without a reply, and says since when.
+func (l *Ledger) doubted(ops []*Operation, err error) (since time.Time) {
 	for _, op := range ops {
 		op.doubted.Store(true)
 	}
+	l.opts.Logger.Warn("the reply to COMMIT was lost; running the batch again", "operations", len(ops), "error", err)
+	return time.Now()
 }
 
 // pause lets the other side of a conflict get through; 1 to 50 ms, jittered.

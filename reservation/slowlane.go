@@ -187,8 +187,8 @@ func (l *Ledger) runSlow(ctx context.Context, ops []*Operation) {
 		l.slow.renew(ops)
 		l.fail(ops, stuck(err))
 	case errors.Is(err, ErrCommitUnknown):
-		doubted(ops)
-		l.run(ctx, ops, time.Now())
+		countRetry("commit_unknown")
+		l.run(ctx, ops, l.doubted(ops, err))
 	default:
 		l.run(ctx, ops, time.Time{})
 	}

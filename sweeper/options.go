@@ -25,7 +25,7 @@ type Options struct {
 	ParkAfter int           // checks without a decision until a hold is parked; default 10
 
 	BreakerFailures int           // requests in a row without a usable answer that open an owner's breaker; default 5
-	BreakerPause    time.Duration // how long it stays open before one request may try again; default 30 s
+	BreakerPause    time.Duration // how long it stays open before one request may try again; default six times Backoff, at most 30 s
 
 	Grace     time.Duration         // how long a hold may be pending in the gate; default 30 s, longer than any call takes
 	Retention reservation.Retention // how long what ended is kept; default 30 d, tombstones 24 h, adjustments 30 d
@@ -47,7 +47,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Slowest, 10*time.Minute)
 	set(&o.ParkAfter, 10)
 	set(&o.BreakerFailures, 5)
-	set(&o.BreakerPause, 30*time.Second)
+	set(&o.BreakerPause, min(30*time.Second, 6*o.Backoff))
 	set(&o.Grace, 30*time.Second)
 	set(&o.Retention.Ended, 30*day)
 	set(&o.Retention.Tombstones, day)
