@@ -95,8 +95,8 @@ func TestGateNameKeepsSecrets(t *testing.T) {
 		"":                             "embedded",
 		"redis://r:6379/0":             "redis://r:6379/0",
 		"rediss://u:pa@ss@r:6379?db=1": "rediss://r:6379",
-		"redis+sentinel://:secret@a:1,b:2/m?sentinel_password=x": "redis+sentinel://a:1,b:2/m",
-		"unix://u:secret@/run/redis.sock?db=0":                   "unix:///run/redis.sock",
+		"redis://u:secret@a:1/0?master_name=m&addr=b:2&password=x": "redis://a:1/0",
+		"unix://u:secret@/run/redis.sock?db=0":                     "unix:///run/redis.sock",
 	} {
 		require.Equal(t, name, gateName(config.Stores{RedisURL: url}))
 	}

@@ -21,7 +21,7 @@ type Stores struct {
 	MySQLDSNFile     string        `name:"mysql-dsn-file" env:"STOCKHOLD_MYSQL_DSN_FILE" placeholder:"FILE" help:"File that holds the MySQL DSN, instead of the DSN itself."`
 	MySQLWait        time.Duration `name:"mysql-wait" env:"STOCKHOLD_MYSQL_WAIT" default:"30s" help:"How long a start waits for a MySQL that does not answer."`
 	MySQLConnections int           `name:"mysql-connections" env:"STOCKHOLD_MYSQL_CONNECTIONS" default:"16" help:"Most connections to MySQL at once."`
-	RedisURL         string        `name:"redis-url" env:"STOCKHOLD_REDIS_URL" placeholder:"URL" help:"The gate: redis://, rediss://, unix://, redis+sentinel://host,host/master or redis+cluster://host,host, with user:password@ before the hosts. Needs MySQL. Empty: a gate inside the process."`
+	RedisURL         string        `name:"redis-url" env:"STOCKHOLD_REDIS_URL" placeholder:"URL" help:"The gate: redis://user:password@host:6379/0, rediss:// with TLS or unix://. Sentinel: redis://host:26379/0?master_name=NAME&addr=HOST2:26379. Cluster: redis://host:6379?addr=HOST2:6379. Needs MySQL. Empty: a gate inside the process."`
 	RedisURLFile     string        `name:"redis-url-file" env:"STOCKHOLD_REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the Redis URL, instead of the URL itself."`
 	RedisPrefix      string        `name:"redis-prefix" env:"STOCKHOLD_REDIS_PREFIX" default:"stockhold" help:"Starts every key in Redis. Two installations on one Redis need two prefixes."`
 	GateTimeout      time.Duration `env:"STOCKHOLD_GATE_TIMEOUT" default:"0s" help:"Longest wait for the gate in one round trip, before the ledger decides alone. 0s: 250ms for Redis, 5s for the embedded gate."`

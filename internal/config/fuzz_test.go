@@ -39,7 +39,7 @@ func FuzzSettings(f *testing.F) {
 	settings := fuzzed()
 	of := map[string][]string{
 		"mysql-dsn":   {"u:p@tcp(db:3306)/stock", "u@unix(/s)/x?tls=maybe"},
-		"redis-url":   {"redis://h", "redis+cluster://a,b", "redis+sentinel://a,b/m"},
+		"redis-url":   {"redis://h", "redis://a?addr=b", "redis://a/0?master_name=m&addr=b"},
 		"deciders":    {"orders=http://orders:8080,web=https://web", "a=http://x,a=http://y", ",", "="},
 		"listen":      {":80", "[::1]:0", "localhost:http"},
 		"body-limit":  {"1PiB", "1e3"},
