@@ -58,9 +58,7 @@ func (s *Shop) Verify(ctx context.Context, client *Client) (Verdict, error) {
 		return Verdict{}, err
 	}
 	v := Verdict{Orders: len(orders)}
-	for _, promise := range s.Tally.Broken() {
-		v.Mismatches = append(v.Mismatches, promise)
-	}
+	v.Mismatches = append(v.Mismatches, s.Tally.Broken()...)
 	committed, shipped := map[string]int64{}, map[string]int64{}
 	for i, o := range orders {
 		v.compare(o, states[i])
@@ -157,6 +155,9 @@ func (s *Site) Rest(ctx context.Context, client *Client) (time.Duration, error) 
 		pause(ctx, 100*time.Millisecond)
 	}
 }
+
+// Unrest says what keeps the system from rest at this moment, or nil.
+func (s *Site) Unrest(ctx context.Context, client *Client) error { return s.unrest(ctx, client) }
 
 func (s *Site) unrest(ctx context.Context, client *Client) error {
 	held, err := client.ListReservations(ctx, &stockholdv1.ListReservationsRequest{

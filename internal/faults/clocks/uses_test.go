@@ -1,0 +1,88 @@
+package clocks_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// product is the code that runs in production.
+var product = []string{"cmd/stockhold", "inventory", "reservation", "sweeper",
+	"internal/app", "internal/audit", "internal/config", "internal/crashpoint", "internal/rpc", "internal/store", "internal/telemetry"}
+
+// ownClock lists the files that look at the process's own clock, and what for. It
+// measures and bounds waits of this process. What is held, until when, and who may
+// act on it is decided by times that came from the database.
+var ownClock = map[string]string{
+	"internal/app/server.go":     "how long a server that stops waits for calls that it cut off",
+	"internal/audit/progress.go": "how often progress is shown",
+	"internal/rpc/boundary.go":   "how long a call took, for metrics and the log",
+	"internal/rpc/errors.go":     "how often the log says that a store is away",
+	"internal/rpc/metrics.go":    "how long a call took",
+	"internal/store/rows.go":     "the embedded ledger lives in this process: there the process's clock is the database's",
+	"inventory/away.go":          "whether the caller's own deadline is over",
+	"inventory/metrics.go":       "how long a round trip took",
+	"inventory/scripts.go":       "how long a round trip took",
+	"reservation/due.go":         "how long a transaction took",
+	"reservation/ledger.go":      "how long a transaction took; for how long a lost COMMIT is asked about",
+	"reservation/pending.go":     "how long the caller is ready to wait",
+	"reservation/queue.go":       "how long a call has waited",
+	"reservation/slowlane.go":    "for how long calls for a locked row are kept apart",
+	"sweeper/ask.go":             "how much of its lease a sweeper has left; what it does too late changes nothing",
+	"sweeper/check.go":           "how much of a pass was spent on slow owners",
+	"sweeper/owner.go":           "how long a request took",
+	"sweeper/sweeper.go":         "how long a pass took, and when the next one is to tidy up",
+}
+
+// No product code looks at the process's clock but for what is listed above. A
+// file that is not there must be thought about before it is.
+func TestNoProcessClockDecides(t *testing.T) {
+	const root = "../../.."
+	var found []string
+	for _, folder := range product {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(name string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err == nil && looksAtTheClock(file) {
+				relative, _ := filepath.Rel(root, name)
+				found = append(found, filepath.ToSlash(relative))
+			}
+			return err
+		})
+		require.NoError(t, err)
+	}
+	slices.Sort(found)
+	for _, name := range found {
+		require.Contains(t, ownClock, name, "what does it ask its own clock for?")
+	}
+	for name := range ownClock {
+		require.Contains(t, found, name, "it asks no more")
+	}
+}
+
+// looksAtTheClock reports whether a file takes the time of day.
+func looksAtTheClock(file *ast.File) (looks bool) {
+	ast.Inspect(file, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if pkg, ok := selector.X.(*ast.Ident); ok {
+			switch pkg.Name + "." + selector.Sel.Name {
+			case "time.Now", "time.Since", "time.Until", "timestamppb.Now":
+				looks = true
+			}
+		}
+		return true
+	})
+	return looks
+}
