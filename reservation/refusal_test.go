@@ -2,6 +2,7 @@ package reservation_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,11 +94,17 @@ func TestTheLateTryOfACancelIsRefused(t *testing.T) {
 	})
 }
 
+// figures reads the package's instruments, which go to the first provider that is set.
+var figures = sync.OnceValue(func() *metric.ManualReader {
+	reader := metric.NewManualReader()
+	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
+	return reader
+})
+
 // Late, doubled and reordered calls are counted, each by its kind, when their
 // batch is committed.
 func TestInterceptionsAreCounted(t *testing.T) {
-	reader := metric.NewManualReader()
-	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
+	reader := figures()
 	counted := func() map[string]int64 {
 		var collected metricdata.ResourceMetrics
 		require.NoError(t, reader.Collect(context.Background(), &collected))

@@ -63,6 +63,7 @@ func (d *database) commit(t *tx) {
 		}
 		for _, m := range c.Rescheduled {
 			d.each(m.Keys, func(r *reservation.Reservation) {
+				d.world.check(m.Checks == 0 || !r.ExpiresAt.After(d.now()), "%s was put off though its caller had extended it", r.HoldID)
 				r.NextCheckAt, r.Checks, r.ParkedAt = m.NextCheckAt, m.Checks, m.ParkedAt
 				if !m.ExpiresAt.IsZero() {
 					r.ExpiresAt = m.ExpiresAt

@@ -2,7 +2,7 @@
 // memory, under a scheduler that decides from a seed who moves next and what
 // goes wrong: messages are lost before or after they take effect, scripts run
 // twice, COMMITs finish late, processes die, the gate is wiped or reverted, rows
-// stay locked, clocks disagree.
+// stay locked or cannot be written, owners leave questions out, clocks disagree.
 //
 // One schedule has two phases. In the first anything may happen, and the
 // promises of safety are checked at every commit and every answer. Then

@@ -136,6 +136,10 @@ func (g *gate) Freeze(ctx context.Context, holds []inventory.Hold) []inventory.F
 }
 
 func (g *gate) Settle(ctx context.Context, views []inventory.View, holds []inventory.HoldID) error {
+	for _, v := range views {
+		w := g.process.world
+		w.check(v.Version <= w.db.stocks[v.Key].Version, "%s tells the gate of version %d of %s, which is not committed", g.process.name, v.Version, v.Key)
+	}
 	return g.call(ctx, "settles", func() { g.redis.settle(views, holds) })
 }
 

@@ -173,6 +173,7 @@ func (w *world) checkAnswer(name string, o *order, a action, seen *watch, answer
 		case reservation.NotFound:
 			w.check(!seen.known, "%s was not found and was there", name)
 		case reservation.WasReleased:
+			w.check(len(refusal.Shortages) == 0 || is(reservation.Canceled), "%s did not fit any more and may be taken again", name)
 			w.check(is(reservation.Canceled, reservation.Expired, reservation.Returned), "%s was answered RELEASED and was never released", name)
 		case reservation.WasCanceled:
 			w.check(is(reservation.Canceled), "%s was answered CANCELED and was never canceled", name)

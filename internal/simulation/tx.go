@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -181,6 +182,9 @@ func (t *tx) Now(context.Context) (now time.Time, err error) {
 func (t *tx) Write(_ context.Context, changes *reservation.Changes) error {
 	c := clone(changes)
 	return t.step("writes", nil, func() error {
+		if t.db.poisoned(c) {
+			return errPoison
+		}
 		for _, r := range c.NewReservations {
 			if err := t.insert(reservationRow(r.HoldID), func() bool { return t.db.reservations[r.HoldID].State != reservation.None }); err != nil {
 				return err
@@ -209,6 +213,22 @@ func (t *tx) Write(_ context.Context, changes *reservation.Changes) error {
 		t.writes = append(t.writes, c)
 		return nil
 	})
+}
+
+// errPoison is blamed on the data.
+var errPoison = errors.New("this hold cannot be written")
+
+// poisoned reports whether changes concern the hold that cannot be written. Its
+// next check can be put off all the same.
+func (d *database) poisoned(c *reservation.Changes) bool {
+	poison := d.world.poison
+	for _, r := range c.NewReservations {
+		if r.HoldID == poison {
+			return true
+		}
+	}
+	key := d.reservations[poison].Key
+	return slices.ContainsFunc(c.Moved, func(m reservation.Transition) bool { return slices.Contains(m.Keys, key) })
 }
 
 func (t *tx) insert(row string, exists func() bool) error {

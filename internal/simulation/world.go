@@ -27,18 +27,21 @@ type world struct {
 	watches   map[*watch]bool
 	later     []*tx // COMMITs that are still under way on the server
 	answered  map[string]int
-	failed    error // the first broken promise
+	poison    inventory.HoldID // the hold that cannot be written at present
+	failed    error            // the first broken promise
 }
 
-// watch is what a call may have seen: the lowest available of its lines since it began.
+// watch is what a call may have seen: the lowest available of its lines since it
+// began, what an earlier attempt of its own took not counted.
 type watch struct {
+	id    inventory.HoldID
 	lines []inventory.Line
 	short bool // at some moment a line did not fit
 	known bool // the id was in the books when the call began
 }
 
 func (w *world) watch(o *order, lines []inventory.Line) *watch {
-	seen := &watch{lines: lines, known: o.visited[reservation.Reserved] || o.visited[reservation.Canceled]}
+	seen := &watch{id: o.id, lines: lines, known: o.visited[reservation.Reserved] || o.visited[reservation.Canceled]}
 	w.watches[seen] = true
 	w.look(seen)
 	return seen
@@ -47,11 +50,23 @@ func (w *world) watch(o *order, lines []inventory.Line) *watch {
 func (w *world) unwatch(seen *watch) { delete(w.watches, seen) }
 
 func (w *world) look(seen *watch) {
+	own := w.taken(w.db.reservations[seen.id])
 	for _, line := range seen.lines {
-		if w.db.stocks[line.Key].Available() < line.Quantity {
+		if w.db.stocks[line.Key].Available()+own[line.Key] < line.Quantity {
 			seen.short = true
 		}
 	}
+}
+
+// taken is what a reservation takes out of what is available.
+func (w *world) taken(r reservation.Reservation) map[inventory.Key]int64 {
+	units := map[inventory.Key]int64{}
+	if r.State == reservation.Reserved || r.State == reservation.Confirmed {
+		for _, line := range r.Lines {
+			units[line.Key] = line.Quantity
+		}
+	}
+	return units
 }
 
 // lookInside counts what a batch held before it gave back: its calls happen one
@@ -75,8 +90,14 @@ func (w *world) lookInside(c *reservation.Changes) {
 		}
 	}
 	for seen := range w.watches {
+		own := w.taken(w.db.reservations[seen.id])
+		for _, r := range c.NewReservations {
+			if r.HoldID == seen.id {
+				own = w.taken(*r)
+			}
+		}
 		for _, line := range seen.lines {
-			seen.short = seen.short || lowest[line.Key] < line.Quantity
+			seen.short = seen.short || lowest[line.Key]+own[line.Key] < line.Quantity
 		}
 	}
 }
@@ -189,7 +210,7 @@ func (w *world) chaos(over func() bool) {
 		if over() {
 			break
 		}
-		switch w.random.IntN(11) {
+		switch w.random.IntN(13) {
 		case 0, 1:
 			i := w.random.IntN(w.size)
 			w.kill(w.processes[i])
@@ -217,10 +238,13 @@ func (w *world) chaos(over func() bool) {
 					delete(w.redis.rows, key)
 				}
 			}
+		case 11, 12:
+			orders := w.inOrder()
+			w.poison = orders[w.random.IntN(len(orders))].id
 		}
 	}
 	w.scheduler.wait("chaos ends", nil)
-	w.redis.down, w.db.down, w.redis.skew = false, false, 0
+	w.redis.down, w.db.down, w.redis.skew, w.poison = false, false, 0, inventory.HoldID{}
 	w.scheduler.faults = 0
 }
 

@@ -1,0 +1,136 @@
+package twins
+
+// byScripts does every step of the gate twice, on the embedded Redis.
+var byScripts = Suite{Package: "inventory", Tests: []string{"TestScripts"}}
+
+// byVerdicts has the gate say everything it can say.
+var byVerdicts = Suite{Package: "reservation", Tests: []string{"TestTheGateAloneNeverRefuses"}}
+
+// gate are the guards of the gate, and of what the service makes of its answers.
+var gate = []Twin{
+	{
+		Name:    "nothing pending is zero pending",
+		Promise: "When no hold is pending, nothing is pending on any row that a settlement names.",
+		Without: "Units that a lost or reverted Redis leaked stay pending.",
+		Edits:   []Edit{{"inventory/lua/settle.lua", "if row.pending and not idle then", "if row.pending then"}},
+		Notice:  byScripts,
+	},
+	{
+		Name:    "pending never falls below zero",
+		Promise: "A settlement gives back what is pending, and never more.",
+		Without: "A row that lost its count goes below zero, and lets too much through.",
+		Edits:   []Edit{{"inventory/lua/settle.lua", "math.max(row.pending - row.freed, 0)", "row.pending - row.freed"}},
+		Notice:  byScripts,
+	},
+	{
+		Name:    "an older view is not taken",
+		Promise: "A view is taken if its version is newer.",
+		Without: "Every view is taken.",
+		Edits:   []Edit{{"inventory/lua/settle.lua", "elseif tonumber(version) > row.version then", "else"}},
+		Notice:  byScripts,
+	},
+	{
+		Name:    "a doubled freeze",
+		Promise: "A freeze that runs twice holds once.",
+		Without: "The second run is not told from the first.",
+		Edits:   []Edit{{"inventory/lua/freeze.lua", "if redis.call('ZSCORE', pending, hold) then", "if false then"}},
+		Notice:  byScripts,
+	},
+	{
+		Name:    "a doubled settlement",
+		Promise: "A settlement that runs twice gives back once, and the same hold twice in one settlement counts once.",
+		Without: "A hold gives its units back whenever it is named.",
+		Edits: []Edit{
+			{"inventory/lua/settle.lua", "if not seen[hold] and redis.call('ZSCORE', pending, hold) then", "if true then"},
+			{"inventory/lua/settle.lua", "  redis.call('DEL', hold)\n", ""},
+		},
+		Notice: byScripts,
+	},
+	{
+		Name:    "a freeze checks before it writes",
+		Promise: "All lines of a hold or none: every check comes before the first write.",
+		Without: "Lines are taken one by one.",
+		Edits: []Edit{{"inventory/lua/freeze.lua", "    taken[i] = digits(p + units)\n",
+			"    taken[i] = digits(p + units)\n    redis.call('HSET', KEYS[i], 'p', taken[i])\n"}},
+		Notice: byScripts,
+	},
+	{
+		Name:    "a settlement reads before it writes",
+		Promise: "A script that fails has changed nothing.",
+		Without: "Holds are removed while others are still being read.",
+		Edits: []Edit{{"inventory/lua/settle.lua", "    ended[#ended + 1] = hold\n",
+			"    ended[#ended + 1] = hold\n    redis.call('ZREM', pending, hold)\n"}},
+		Notice: Suite{Package: "inventory", Tests: []string{"TestScriptsThatFailChangeNothing"}},
+	},
+	{
+		Name:    "a drop takes what was read",
+		Promise: "A row is dropped only if its version is still the one that was read.",
+		Without: "It is dropped whatever it says now.",
+		Edits:   []Edit{{"inventory/lua/drop.lua", "if redis.call('HGET', row, 'v') == ARGV[i] then", "if true then"}},
+		Notice:  byScripts,
+	},
+	{
+		Name:    "a full Redis settles",
+		Promise: "A Redis that is full refuses to freeze, and still settles.",
+		Without: "It refuses both, and stays full.",
+		Edits:   []Edit{{"inventory/lua/settle.lua", "#!lua flags=allow-oom", "#!lua"}},
+		Notice:  Suite{Package: "inventory", Tests: []string{"TestFullRedisSettles"}},
+	},
+	{
+		Name:    "pending by the clock of Redis",
+		Promise: "How long a hold has been pending is told by Redis's own clock.",
+		Without: "It is told by the process's.",
+		Edits:   []Edit{{"inventory/pending.go", "now, err := node.Time(ctx).Result()", "now, err := time.Now(), error(nil)"}},
+		Notice:  Suite{Package: "inventory", Tests: []string{"TestTheClockIsThatOfRedis"}},
+	},
+	{
+		Name:    "the gate alone never refuses",
+		Promise: "What the gate would refuse is looked up in the ledger.",
+		Without: "INSUFFICIENT is the answer.",
+		Edits: []Edit{{"reservation/try.go", "send(s.freezeLater(ctx, fits))",
+			"for _, t := range fits {\n\t\t\tt.answer.Err = insufficient([]inventory.Shortage{{Key: t.op.Lines[0].Key}})\n\t\t}"}},
+		Notice: byVerdicts,
+	},
+	{
+		Name:    "a known id is not refused for stock",
+		Promise: "An id that the ledger knows is replayed or refused by the state table.",
+		Without: "A repeat is refused for the stock that it holds.",
+		Edits:   []Edit{{"reservation/try.go", "if found.known[t.op.ID] {", "if false {"}},
+		Notice:  byVerdicts,
+	},
+	{
+		Name:    "stock rows before the id",
+		Promise: "Before a refusal the stock rows are read first, and the id after.",
+		Without: "The id is read first.",
+		Edits: []Edit{
+			{"reservation/reader.go", "rows, err := r.store.Stocks(ctx, keys)", "found, failed := r.store.Known(ctx, ids)\n\trows, err := r.store.Stocks(ctx, keys)"},
+			{"reservation/reader.go", "found, err := r.store.Known(ctx, ids)\n", "err = failed\n"},
+		},
+		Notice: Suite{Package: "reservation", Tests: []string{"TestStockIsReadBeforeTheID"}},
+	},
+	{
+		Name:    "reads begin after the call",
+		Promise: "The reads behind a refusal began after the call did.",
+		Without: "Calls that come during a read share its result.",
+		Edits: []Edit{{"reservation/reader.go", "\tfor _, l := range lookups {\n\t\tl.stocks, l.known, l.err = stocks, known, err\n",
+			"\tif len(r.waiting) > 0 {\n\t\tlookups = append(lookups, r.gather(<-r.waiting)...)\n\t}\n" +
+				"\tfor _, l := range lookups {\n\t\tl.stocks, l.known, l.err = stocks, known, err\n"}},
+		Notice: Suite{Package: "reservation", Tests: []string{"TestAReadBeginsAfterTheCall"}},
+	},
+	{
+		Name:    "the ledger has the last word",
+		Promise: "When the gate says no twice and the ledger has enough, the ledger decides.",
+		Without: "The second no is the answer.",
+		Edits: []Edit{{"reservation/try.go", "ready = append(append(ready, known...), fits...)",
+			"ready = append(ready, known...)\n\t\tfor _, t := range fits {\n\t\t\tt.answer.Err = insufficient([]inventory.Shortage{{Key: t.op.Lines[0].Key}})\n\t\t}"}},
+		Notice: byVerdicts,
+	},
+	{
+		Name:    "a gate that is away is passed",
+		Promise: "Without a gate the ledger decides alone.",
+		Without: "A Try that the gate does not answer fails.",
+		Edits: []Edit{{"reservation/try.go", "\t\t\tt.op.Frozen = true // it may have happened: the reply may be what was lost\n\t\t\tready = append(ready, t)\n",
+			"\t\t\tt.answer.Err = ErrUnavailable\n"}},
+		Notice: byVerdicts,
+	},
+}
