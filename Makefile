@@ -38,7 +38,10 @@ demo: build ## build and run the demonstration
 # --- checks
 
 .PHONY: check
-check: fmt-check vet proto-lint check-generate staticcheck test ## everything CI runs
+check: fmt-check vet proto-lint check-generate staticcheck test ## the checks and tests to run before a commit
+
+.PHONY: ci
+ci: check simulate faults twins fuzz soak ## everything CI runs: half an hour
 
 .PHONY: deps
 deps: ## see that the servers and the C compiler that the tests need are there
@@ -55,6 +58,32 @@ SEEDS ?= 100000
 simulate: ## play SEEDS seeded schedules of the service on simulated stores
 	go test ./internal/simulation -run TestSchedules -seeds $(SEEDS) -timeout 60m -v
 
+# The fault suites use real processes of a binary with crash points in it. Most of
+# their time is spent waiting, so two packages run at once; those that measure run
+# alone.
+.PHONY: faults
+faults: deps ## kill, cut off, halt and overload real processes and real stores
+	go test -tags faults -count=1 -timeout 30m -p 2 $$(go list -tags faults ./internal/faults/... | grep -v -e /load$$ -e /twins$$ -e /soak$$)
+	go test -tags faults -count=1 -timeout 10m ./internal/faults/load -v
+
+.PHONY: twins
+twins: deps ## remove each guard in turn, and see that a test notices
+	go test -tags faults -count=1 -timeout 30m -v ./internal/faults/twins
+
+# How long each target is fuzzed.
+FUZZ ?= 5s
+
+.PHONY: fuzz
+fuzz: ## fuzz every fuzz target for FUZZ
+	scripts/fuzz $(FUZZ)
+
+SOAK ?= 2m
+SEED ?= 1
+
+.PHONY: soak
+soak: deps ## a shop's load under random faults for SOAK, drawn from SEED
+	go run -tags faults ./internal/faults/soak -for $(SOAK) -seed $(SEED)
+
 .PHONY: fmt-check
 fmt-check: ## see that gofmt has nothing to say
 	@unformatted=$$(gofmt -l .); \
@@ -63,10 +92,12 @@ fmt-check: ## see that gofmt has nothing to say
 .PHONY: vet
 vet: ## run go vet
 	go vet ./...
+	go vet -tags faults ./...
 
 .PHONY: staticcheck
 staticcheck: $(CHECKER) ## run staticcheck
 	$(CHECKER) ./...
+	$(CHECKER) -tags faults ./...
 
 # --- protobuf
 

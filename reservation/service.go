@@ -19,7 +19,8 @@ type Options struct {
 	Limits      Limits                  // default DefaultLimits()
 	Ledger      LedgerOptions           // see there
 	Readers     int                     // reads behind refusals in flight at once; default 2
-	MaxStopped  int                     // Trys whom the gate would refuse that are looked up at once; those beyond are OVERLOADED; default 1024
+	MaxStopped  int                     // Trys whom the gate would refuse that are looked up at once; those beyond are OVERLOADED; default 512
+	Late        func() time.Duration    // how late the process is with its work at the moment: calls that the gate would stop then wait; default never
 	CallTimeout time.Duration           // the longest a call may take, whatever its own deadline; default 10 s
 	HasDecider  func(owner string) bool // whether an owner can be asked; default: nobody
 	Logger      *slog.Logger            // default slog.Default()
@@ -34,13 +35,14 @@ type Service struct {
 	reader *reader
 	opts   Options
 
-	stopped atomic.Int64 // Trys that the gate would refuse, under way
+	stopped  atomic.Int64 // Trys that the gate would refuse, under way
+	pressure pressure
 }
 
 // New makes a service over a store and a gate.
 func New(store Store, gate Gate, opts Options) *Service {
 	opts.Limits = defaultTo(opts.Limits, DefaultLimits())
-	opts.MaxStopped = defaultTo(opts.MaxStopped, 1024)
+	opts.MaxStopped = defaultTo(opts.MaxStopped, 512)
 	opts.CallTimeout = defaultTo(opts.CallTimeout, 10*time.Second)
 	if opts.HasDecider == nil {
 		opts.HasDecider = func(string) bool { return false }
@@ -50,7 +52,7 @@ func New(store Store, gate Gate, opts Options) *Service {
 	}
 	opts.Ledger.Logger = opts.Logger
 	opts.Ledger.OnHandLimit = opts.Limits.OnHand
-	return &Service{store: store, gate: gate, ledger: NewLedger(store, gate, opts.Ledger), reader: newReader(store, defaultTo(opts.Readers, 2)), opts: opts}
+	return &Service{store: store, gate: gate, ledger: NewLedger(store, gate, opts.Ledger), reader: newReader(store, defaultTo(opts.Readers, 2)), pressure: pressure{late: opts.Late}, opts: opts}
 }
 
 // Run works until ctx ends, then finishes what was begun. Calls need it running.
@@ -58,6 +60,9 @@ func (s *Service) Run(ctx context.Context) error {
 	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var readers sync.WaitGroup
 	readers.Go(func() { s.reader.run(reading) })
+	if s.pressure.late != nil {
+		readers.Go(func() { s.pressure.run(reading) })
+	}
 	err := s.ledger.Run(ctx)
 	stop()
 	readers.Wait()

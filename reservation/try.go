@@ -63,6 +63,7 @@ func (s *Service) Try(ctx context.Context, requests []TryRequest) []Answer {
 	}
 	if len(short) > 0 {
 		admitted := s.admit(short)
+		s.pressure.wait(ctx)
 		known, fits := s.judge(ctx, admitted)
 		send(known)
 		send(s.freezeLater(ctx, fits))

@@ -49,6 +49,7 @@ func New(cfg config.Config, opts Options) *App {
 // Serve runs a server until ctx ends or a part of it fails, and stops it.
 func Serve(ctx context.Context, cfg config.Config, opts Options) error {
 	a := New(cfg, opts)
+	tuneRuntime(a.log)
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
@@ -82,7 +83,9 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.openStores(ctx); err != nil {
 		return err
 	}
-	a.service = newService(a.cfg, a.ledger, a.gate, a.log)
+	beat := &pulse{}
+	a.parts.background("the pulse", beat.run)
+	a.service = newService(a.cfg, a.ledger, a.gate, beat.Late, a.log)
 	a.parts.background("the service", a.service.Run)
 	if err := a.measure(ctx); err != nil {
 		return err
@@ -132,11 +135,12 @@ func (a *App) openStores(ctx context.Context) error {
 	return nil
 }
 
-func newService(cfg config.Config, ledger *store.Store, gate reservation.Gate, log *slog.Logger) *reservation.Service {
+func newService(cfg config.Config, ledger *store.Store, gate reservation.Gate, late func() time.Duration, log *slog.Logger) *reservation.Service {
 	return reservation.New(ledger, gate, reservation.Options{
 		Limits:      cfg.Limits.Domain(),
 		Ledger:      cfg.LedgerOptions(),
 		CallTimeout: cfg.Server.CallTimeout,
+		Late:        late,
 		MaxStopped:  max(1, cfg.Server.MaxCalls/2),
 		HasDecider:  cfg.Sweeper.HasDecider,
 		Logger:      log,

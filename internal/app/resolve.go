@@ -36,7 +36,7 @@ func Resolve(ctx context.Context, cfg config.Config, word Resolution, log *slog.
 		err = errors.Join(err, parts.stop(stopping))
 	}()
 
-	service := newService(cfg, stores.Ledger, stores.gateFor(), log)
+	service := newService(cfg, stores.Ledger, stores.gateFor(), nil, log)
 	parts.background("the service", service.Run)
 	request := reservation.Request{ID: word.ID, Call: reservation.CancelKnown, By: reservation.ByOperator, Reason: word.Reason}
 	if word.Confirm {

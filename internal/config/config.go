@@ -32,7 +32,7 @@ type Server struct {
 	Migrate      bool          `env:"STOCKHOLD_MIGRATE" negatable:"" help:"Let serve bring the schema of MySQL up to date before it starts. The embedded ledger always is."`
 	Listen       string        `env:"STOCKHOLD_LISTEN" default:"127.0.0.1:8080" help:"Address for calls, health and metrics: HTTP/1 and unencrypted HTTP/2 on one port. Port 0 takes a free one. Whoever reaches it may do everything."`
 	CallTimeout  time.Duration `env:"STOCKHOLD_CALL_TIMEOUT" default:"10s" help:"The longest a call may take, whatever its own deadline."`
-	MaxCalls     int           `env:"STOCKHOLD_MAX_CALLS" default:"2048" help:"Most calls under way at once. Those beyond are refused as OVERLOADED, unread."`
+	MaxCalls     int           `env:"STOCKHOLD_MAX_CALLS" default:"1024" help:"Most calls under way at once. Those beyond are refused as OVERLOADED, unread."`
 	BodyLimit    Bytes         `env:"STOCKHOLD_BODY_LIMIT" default:"1MiB" help:"Largest request body, after decompression."`
 	DrainDelay   time.Duration `env:"STOCKHOLD_DRAIN_DELAY" default:"0s" help:"After SIGTERM, how long calls are still accepted while /readyz already fails, for load balancers to notice."`
 	DrainTimeout time.Duration `env:"STOCKHOLD_DRAIN_TIMEOUT" default:"20s" help:"After that, how long calls under way may take to be answered."`

@@ -21,7 +21,9 @@ type Client struct {
 
 // NewClient makes a client of the server at a URL. It repeats nothing by itself,
 // and has no time limit but its callers' contexts.
-func NewClient(url string) *Client { return newClient(url, &http.HTTP2Config{}) }
+func NewClient(url string) *Client {
+	return newClient(url, &http.HTTP2Config{StrictMaxConcurrentRequests: true})
+}
 
 // newWaryClient makes one that gives up a connection on which it has heard nothing
 // for two seconds. Without that, one that became silent is used for ever.

@@ -36,7 +36,7 @@ type Options struct {
 	// decompressed. Default 1 MiB.
 	MaxBodyBytes int
 	// MaxCalls is how many calls may be under way at once; those beyond are OVERLOADED.
-	// Default 2048.
+	// Default 1024.
 	MaxCalls int
 	// Ready says whether calls can be served: nil when the ledger answers. The gRPC
 	// health service reports it. Default: always ready.
@@ -52,7 +52,7 @@ type Options struct {
 
 const (
 	defaultMaxBodyBytes = 1 << 20
-	defaultMaxCalls     = 2048
+	defaultMaxCalls     = 1024
 
 	// Below some hundred bytes, compressing an answer costs more than it saves.
 	compressFromBytes = 1024
