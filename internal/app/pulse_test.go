@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,20 +19,15 @@ func TestPulse(t *testing.T) {
 	require.Eventually(t, func() bool { return p.Late() > 0 }, time.Minute, time.Millisecond)
 	calm := p.Late()
 
-	stop := make(chan struct{})
+	var stop atomic.Bool
 	for range 200 {
 		go func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for !stop.Load() {
 			}
 		}()
 	}
 	require.Eventually(t, func() bool { return p.Late() > 4*calm && p.Late() > 10*time.Millisecond }, time.Minute, time.Millisecond)
-	close(stop)
+	stop.Store(true)
 	require.Eventually(t, func() bool { return p.Late() < 5*time.Millisecond }, time.Minute, time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
