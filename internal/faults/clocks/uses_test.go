@@ -21,6 +21,7 @@ var product = []string{"cmd/stockhold", "inventory", "reservation", "sweeper",
 // measures and bounds waits of this process. What is held, until when, and who may
 // act on it is decided by times that came from the database.
 var ownClock = map[string]string{
+	"internal/app/pulse.go":      "how late this process is with what comes in",
 	"internal/app/server.go":     "how long a server that stops waits for calls that it cut off",
 	"internal/audit/progress.go": "how often progress is shown",
 	"internal/rpc/boundary.go":   "how long a call took, for metrics and the log",
@@ -33,6 +34,7 @@ var ownClock = map[string]string{
 	"reservation/due.go":         "how long a transaction took",
 	"reservation/ledger.go":      "how long a transaction took; for how long a lost COMMIT is asked about",
 	"reservation/pending.go":     "how long the caller is ready to wait",
+	"reservation/pressure.go":    "when calls that wait are to go on together",
 	"reservation/queue.go":       "how long a call has waited",
 	"reservation/slowlane.go":    "for how long calls for a locked row are kept apart",
 	"sweeper/ask.go":             "how much of its lease a sweeper has left; what it does too late changes nothing",
