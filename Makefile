@@ -75,7 +75,7 @@ FUZZ ?= 5s
 
 .PHONY: fuzz
 fuzz: ## fuzz every fuzz target for FUZZ
-	scripts/fuzz $(FUZZ)
+	FUZZ=$(FUZZ) scripts/fuzz
 
 SOAK ?= 2m
 SEED ?= 1

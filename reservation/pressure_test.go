@@ -2,6 +2,7 @@ package reservation
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,8 +14,9 @@ import (
 // once it is not, the wait goes.
 func TestPressureFollowsLateness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		late := 2 * pressureLate
-		p := &pressure{late: func() time.Duration { return late }}
+		var late atomic.Int64
+		late.Store(int64(2 * pressureLate))
+		p := &pressure{late: func() time.Duration { return time.Duration(late.Load()) }}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -29,7 +31,7 @@ func TestPressureFollowsLateness(t *testing.T) {
 		require.Greater(t, held, 50*time.Millisecond)
 		time.Sleep(time.Minute)
 		require.Equal(t, pressureMost, time.Duration(p.delay.Load()))
-		late = 0
+		late.Store(0)
 		time.Sleep(time.Minute)
 		require.Zero(t, p.delay.Load())
 		cancel()
