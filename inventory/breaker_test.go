@@ -113,7 +113,7 @@ func TestSentinelFailsOver(t *testing.T) {
 // settled that hold already.
 func TestConvoyLeavesAbandonedCallsBehind(t *testing.T) {
 	server := testservers.NewRedis(t, testservers.RedisOptions{})
-	g := openGateWith(t, server.URL(), 30*time.Second) // no flight ends before the server goes on
+	g := openGate(t, server.URL()+"?dial_timeout=1m") // no flight ends before the server goes on
 	ctx := t.Context()
 	require.NoError(t, g.Settle(ctx, []View{view("apple", 100, 1)}, nil))
 	require.NoError(t, server.Signal(syscall.SIGSTOP))
