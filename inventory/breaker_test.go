@@ -113,19 +113,23 @@ func TestSentinelFailsOver(t *testing.T) {
 // settled that hold already.
 func TestConvoyLeavesAbandonedCallsBehind(t *testing.T) {
 	server := testservers.NewRedis(t, testservers.RedisOptions{})
-	g := openGate(t, server.URL()+"?dial_timeout=1m") // no flight ends before the server goes on
+	g := openGate(t, server.URL()+"?dial_timeout=1m") // no flight ends before the server goes on, however busy the machine
 	ctx := t.Context()
 	require.NoError(t, g.Settle(ctx, []View{view("apple", 100, 1)}, nil))
 	require.NoError(t, server.Signal(syscall.SIGSTOP))
 
+	underWay := func(flights int) func() bool {
+		return func() bool {
+			g.convoy.mu.Lock()
+			defer g.convoy.mu.Unlock()
+			return g.convoy.flights == flights && len(g.convoy.queue) == 0
+		}
+	}
+	require.Eventually(t, underWay(0), 30*time.Second, time.Millisecond, "the settlement's own flight has ended")
 	waiting := make(chan Freeze)
 	for i := range flightsAtOnce {
 		go func() { waiting <- g.Freeze(ctx, []Hold{hold(fmt.Sprint("waits-", i), line("apple", 1))})[0] }()
-		require.Eventually(t, func() bool {
-			g.convoy.mu.Lock()
-			defer g.convoy.mu.Unlock()
-			return g.convoy.flights == i+1 && len(g.convoy.queue) == 0
-		}, 30*time.Second, time.Millisecond)
+		require.Eventually(t, underWay(i+1), 30*time.Second, time.Millisecond)
 	}
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
