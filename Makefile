@@ -84,6 +84,22 @@ SEED ?= 1
 soak: deps ## a shop's load under random faults for SOAK, drawn from SEED
 	go run -tags faults ./internal/faults/soak -for $(SOAK) -seed $(SEED)
 
+# --- measurements
+
+# Where `make bench` writes benchmarks.md, benchmarks.json and the charts. QUICK=1
+# makes it a matter of minutes.
+OUT ?= bench-results
+
+.PHONY: bench
+bench: deps ## measure against what one would otherwise build; OUT=dir, QUICK=1
+	go build -o $(BIN)/bench ./cmd/bench
+	$(BIN)/bench --out $(OUT)
+
+# Once each, so that they keep working; their figures mean nothing then.
+.PHONY: microbench
+microbench: deps ## run every Go benchmark once
+	go test -run '^$$' -bench . -benchtime 1x ./...
+
 .PHONY: fmt-check
 fmt-check: ## see that gofmt has nothing to say
 	@unformatted=$$(gofmt -l .); \
