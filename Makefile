@@ -41,7 +41,7 @@ demo: build ## build and run the demonstration
 check: fmt-check vet proto-lint check-generate staticcheck test ## the checks and tests to run before a commit
 
 .PHONY: ci
-ci: check simulate faults twins fuzz soak ## everything CI runs: half an hour
+ci: check simulate faults twins fuzz soak ## everything CI runs: half an hour at most
 
 .PHONY: deps
 deps: ## see that the servers and the C compiler that the tests need are there
