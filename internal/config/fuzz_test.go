@@ -23,11 +23,8 @@ func fuzzed() (settings []config.Setting) {
 
 // parse reads one setting as a flag or as a variable.
 func parse(t *testing.T, s config.Setting, value string, variable bool, more ...string) (config.Config, error) {
-	if !variable {
+	if !variable || strings.ContainsRune(value, 0) { // which no environment can hold
 		return read(t, append(more, "--"+s.Flag+"="+value)...)
-	}
-	if strings.ContainsRune(value, 0) {
-		t.Skip("no environment can hold it")
 	}
 	t.Setenv(s.Variable, value)
 	return read(t, more...)
@@ -105,7 +102,7 @@ func FuzzSecrets(f *testing.F) {
 			more = []string{"--mysql-dsn=u@tcp(db:3306)/stock"}
 		}
 		if strings.Contains(before+after, "hunter2") {
-			t.Skip("there is a password elsewhere, too")
+			return // there is a password elsewhere, too
 		}
 		// The command line's parser repeats a whole variable that cannot be read. The
 		// two that may hold secrets are never that: they are read here, later.
@@ -130,7 +127,7 @@ func FuzzEnvironment(f *testing.F) {
 	f.Add("", "")
 	f.Fuzz(func(t *testing.T, name, value string) {
 		if strings.ContainsAny(name, "=\x00") {
-			t.Skip("no variable can be called so")
+			return // no variable can be called so
 		}
 		if err := config.CheckEnvironment([]string{name + "=" + value}); err != nil {
 			require.True(t, strings.HasPrefix(name, config.Prefix))
