@@ -11,6 +11,7 @@ BIN      := $(CURDIR)/bin
 BUF      := $(BIN)/buf
 PLUGINS  := $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go
 CHECKER  := $(BIN)/staticcheck
+VULNS    := $(BIN)/govulncheck
 WITH_BIN := PATH="$(BIN):$$PATH"
 
 # The commit whose protos the present ones must stay compatible with. By default
@@ -40,8 +41,13 @@ demo: build ## build and run the demonstration
 .PHONY: check
 check: fmt-check vet proto-lint check-generate staticcheck test ## the checks and tests to run before a commit
 
+# Whether `make vuln` fails where it cannot reach the database of vulnerabilities:
+# fail or warn. What it finds fails always.
+VULN_UNREACHABLE ?= fail
+
 .PHONY: ci
-ci: check simulate faults twins fuzz soak ## everything CI runs: half an hour at most
+ci: VULN_UNREACHABLE = warn
+ci: check vuln simulate faults twins fuzz soak ## everything CI runs: half an hour at most
 
 .PHONY: deps
 deps: ## see that the servers and the C compiler that the tests need are there
@@ -95,6 +101,12 @@ bench: deps ## measure against what one would otherwise build; OUT=dir, QUICK=1
 	go build -o $(BIN)/bench ./cmd/bench
 	$(BIN)/bench --out $(OUT)
 
+ROWS ?= 100000
+
+.PHONY: import-times
+import-times: build ## import ROWS rows of stock twice into a server that it starts
+	scripts/import-times $(ROWS)
+
 # Once each, so that they keep working; their figures mean nothing then.
 .PHONY: microbench
 microbench: deps ## run every Go benchmark once
@@ -114,6 +126,10 @@ vet: ## run go vet
 staticcheck: $(CHECKER) ## run staticcheck
 	$(CHECKER) ./...
 	$(CHECKER) -tags faults ./...
+
+.PHONY: vuln
+vuln: $(VULNS) ## look for known vulnerabilities in what the program is built from
+	scripts/vuln $(VULNS) $(VULN_UNREACHABLE)
 
 # --- protobuf
 
@@ -152,4 +168,8 @@ $(BIN)/protoc-gen-connect-go: internal/tools/go.mod internal/tools/go.sum
 
 $(CHECKER): internal/tools/go.mod internal/tools/go.sum
 	cd internal/tools && CGO_ENABLED=0 go build -trimpath -o $@ honnef.co/go/tools/cmd/staticcheck
+	@touch $@
+
+$(VULNS): internal/tools/go.mod internal/tools/go.sum
+	cd internal/tools && CGO_ENABLED=0 go build -trimpath -o $@ golang.org/x/vuln/cmd/govulncheck
 	@touch $@

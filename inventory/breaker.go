@@ -10,8 +10,12 @@ import (
 )
 
 const (
-	breakerFailures = 5           // calls in a row without an answer that open the breaker
-	breakerPause    = time.Second // how long it stays open before one call may try again
+	// breakerFailures is how many calls in a row without an answer open the breaker.
+	// A round trip is one call, however many holds it carries: the flights under
+	// way and the settlement beside them are enough when Redis falls silent.
+	breakerFailures = flightsAtOnce + 1
+	// breakerPause is how long it stays open before one call may try again.
+	breakerPause = time.Second
 )
 
 // breaker keeps the hot path from waiting for a Redis that does not answer.

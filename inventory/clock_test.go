@@ -36,7 +36,7 @@ func TestTheClockIsThatOfRedis(t *testing.T) {
 		server.SetTime(began.Add(time.Duration(i) * time.Minute))
 		require.Equal(t, Frozen, g.Freeze(ctx, []Hold{hold(name, line("apple", 1))})[0].Outcome)
 	}
-	score, err := server.ZScore(g.keys.pending(), g.keys.hold(id("first")))
+	score, err := server.ZScore(g.keys.pending(), holdName(id("first")))
 	require.NoError(t, err)
 	require.Equal(t, float64(began.UnixMilli()), score)
 	require.Equal(t, []string{"first", "second"}, pending(0))

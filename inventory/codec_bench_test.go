@@ -12,10 +12,11 @@ func BenchmarkFreezeCall(b *testing.B) {
 	g := openGateWith(b, "redis://127.0.0.1:1/0", defaultTimeout)
 	for _, lines := range []int{1, 15} {
 		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
-			h := benchHold(lines)
+			loads := []*load{{holds: []Hold{benchHold(lines)}, lines: lines}}
 			b.ReportAllocs()
 			for b.Loop() {
-				g.freezeCall(h).byDigest()
+				c, _ := g.freezeCall(loads)
+				c.byDigest()
 			}
 		})
 	}
@@ -27,7 +28,7 @@ func BenchmarkFreezeReply(b *testing.B) {
 	for i := range lines {
 		short = append(short, int64(i+1))
 	}
-	for name, reply := range map[string][]any{"frozen": {int64(Frozen)}, "insufficient": short} {
+	for name, reply := range map[string]any{"frozen": int64(Frozen), "insufficient": short} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -3,26 +3,45 @@ package inventory
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // What came over the wire is checked before it is believed: a proxy, another
 // version of a script or a stranger's key may have answered.
 
-// decodeFreeze reads the reply of freeze.lua for a hold of so many lines.
-func decodeFreeze(value any, lines int) (Freeze, error) {
-	list, ok := value.([]any)
-	if !ok || len(list) == 0 {
-		return Freeze{}, fmt.Errorf("freeze replied %s, want a list that starts with an outcome", show(value))
+// decodeFreezes reads the reply of freeze.lua for so many holds: an entry for each.
+func decodeFreezes(value any, holds int) ([]any, error) {
+	entries, ok := value.([]any)
+	if !ok || len(entries) != holds {
+		return nil, fmt.Errorf("freeze replied %s, want a list of %d", show(value), holds)
 	}
-	code, ok := list[0].(int64)
-	if !ok || code < 0 || code > int64(Insufficient) {
-		return Freeze{}, fmt.Errorf("freeze replied outcome %s, want 0 to %d", show(list[0]), Insufficient)
+	return entries, nil
+}
+
+// decodeFreeze reads the entry of a hold of so many lines: a number if it is
+// pending, a list if lines were in the way, a text if a row cannot be read.
+func decodeFreeze(entry any, lines int) (Freeze, error) {
+	switch entry := entry.(type) {
+	case int64:
+		if entry == int64(Frozen) || entry == int64(Duplicate) {
+			return Freeze{Outcome: Outcome(entry)}, nil
+		}
+	case []any:
+		return decodeStopped(entry, lines)
+	case string:
+		if entry != "" {
+			return Freeze{}, fmt.Errorf("%.100s", entry)
+		}
 	}
-	result := Freeze{Outcome: Outcome(code)}
-	named := result.Outcome == NotLoaded || result.Outcome == Insufficient
-	if named != (len(list) > 1) {
-		return Freeze{}, fmt.Errorf("freeze replied %s with %d lines", result.Outcome, len(list)-1)
+	return Freeze{}, fmt.Errorf("freeze replied %s, want %d, %d, or a list of an outcome and lines",
+		show(entry), Frozen, Duplicate)
+}
+
+func decodeStopped(list []any, lines int) (Freeze, error) {
+	if len(list) < 2 || list[0] != int64(NotLoaded) && list[0] != int64(Insufficient) {
+		return Freeze{}, fmt.Errorf("freeze replied %s, want %d or %d and lines", show(list), NotLoaded, Insufficient)
 	}
+	result := Freeze{Outcome: Outcome(list[0].(int64)), Lines: make([]int, 0, len(list)-1)}
 	last := int64(0)
 	for _, item := range list[1:] {
 		position, ok := item.(int64)
@@ -77,10 +96,24 @@ func decodeRow(key Key, values []any) (Row, error) {
 	return row, nil
 }
 
-// decodeHold reads the hash of a pending hold, in no particular order of lines.
-func decodeHold(k keys, id HoldID, fields map[string]string) (Hold, error) {
+// decodeHold reads the packed lines of a pending hold. None are there if they were
+// lost, or if the hold was settled meanwhile.
+func decodeHold(k keys, id HoldID, packed any) (Hold, error) {
+	if packed == nil {
+		return Hold{HoldID: id}, nil
+	}
+	rest, ok := packed.(string)
+	if !ok {
+		return Hold{HoldID: id}, fmt.Errorf("hold %s: lines are %s, want a text", id, show(packed))
+	}
 	hold := Hold{HoldID: id}
-	for name, units := range fields {
+	for rest != "" {
+		name, tail, _ := strings.Cut(rest, "\n")
+		units, tail, whole := strings.Cut(tail, "\n")
+		rest = tail
+		if !whole {
+			return Hold{HoldID: id}, fmt.Errorf("hold %s: the lines end in the middle of %s", id, show(name))
+		}
 		key, err := k.parseRow(name)
 		if err != nil {
 			return Hold{HoldID: id}, fmt.Errorf("hold %s: %w", id, err)

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,18 +15,22 @@ func TestDecodeFreeze(t *testing.T) {
 		want  Freeze
 		err   string
 	}{
-		{[]any{int64(0)}, 2, Freeze{Outcome: Frozen}, ""},
-		{[]any{int64(1)}, 2, Freeze{Outcome: Duplicate}, ""},
+		{int64(0), 2, Freeze{Outcome: Frozen}, ""},
+		{int64(1), 2, Freeze{Outcome: Duplicate}, ""},
 		{[]any{int64(2), int64(1)}, 2, Freeze{Outcome: NotLoaded, Lines: []int{0}}, ""},
 		{[]any{int64(3), int64(1), int64(2)}, 2, Freeze{Outcome: Insufficient, Lines: []int{0, 1}}, ""},
-		{nil, 2, Freeze{}, "freeze replied <nil>, want a list"},
-		{"OK", 2, Freeze{}, `freeze replied "OK", want a list`},
-		{[]any{}, 2, Freeze{}, "want a list"},
-		{[]any{"0"}, 2, Freeze{}, `outcome "0", want 0 to 3`},
-		{[]any{int64(4)}, 2, Freeze{}, "outcome 4, want 0 to 3"},
-		{[]any{int64(-1)}, 2, Freeze{}, "outcome -1"},
-		{[]any{int64(0), int64(1)}, 2, Freeze{}, "frozen with 1 lines"},
-		{[]any{int64(2)}, 2, Freeze{}, "not_loaded with 0 lines"},
+		{"WRONGTYPE Operation against a key", 2, Freeze{}, "WRONGTYPE Operation against a key"},
+		{nil, 2, Freeze{}, "freeze replied <nil>, want 0, 1, or a list"},
+		{"", 2, Freeze{}, `freeze replied "", want 0, 1, or a list`},
+		{int64(2), 2, Freeze{}, "freeze replied 2, want 0, 1, or a list"},
+		{int64(-1), 2, Freeze{}, "freeze replied -1, want"},
+		{true, 2, Freeze{}, "freeze replied true, want"},
+		{[]any{}, 2, Freeze{}, "want 2 or 3 and lines"},
+		{[]any{"2", int64(1)}, 2, Freeze{}, "want 2 or 3 and lines"},
+		{[]any{int64(4), int64(1)}, 2, Freeze{}, "want 2 or 3 and lines"},
+		{[]any{int64(0), int64(1)}, 2, Freeze{}, "want 2 or 3 and lines"},
+		{[]any{int64(0)}, 2, Freeze{}, "want 2 or 3 and lines"},
+		{[]any{int64(2)}, 2, Freeze{}, "want 2 or 3 and lines"},
 		{[]any{int64(3), int64(0)}, 2, Freeze{}, "line 0 after line 0, of 2 lines"},
 		{[]any{int64(3), int64(3)}, 2, Freeze{}, "line 3 after line 0, of 2 lines"},
 		{[]any{int64(3), int64(2), int64(1)}, 2, Freeze{}, "line 1 after line 2"},
@@ -34,6 +39,47 @@ func TestDecodeFreeze(t *testing.T) {
 	} {
 		got, err := decodeFreeze(c.reply, c.lines)
 		require.Equal(t, c.want, got)
+		if c.err == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, c.err)
+		}
+	}
+}
+
+func TestDecodeFreezes(t *testing.T) {
+	entries, err := decodeFreezes([]any{int64(0), nil}, 2)
+	require.NoError(t, err)
+	require.Equal(t, []any{int64(0), nil}, entries)
+	for _, reply := range []any{nil, "OK", int64(0), []any{}, []any{int64(0)}, []any{int64(0), int64(0), int64(0)}} {
+		_, err := decodeFreezes(reply, 2)
+		require.ErrorContains(t, err, "want a list of 2", reply)
+	}
+}
+
+func TestDecodeHold(t *testing.T) {
+	k, err := newKeys("p")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		packed any
+		want   []Line
+		err    string
+	}{
+		{nil, nil, ""},
+		{"", nil, ""},
+		{"{p} row here apple\n3\n", []Line{line("apple", 3)}, ""},
+		{"{p} row here pear\n3\n{p} row here apple\n1000000000000\n", []Line{line("apple", 1e12), line("pear", 3)}, ""},
+		{int64(3), nil, "hold orders/1: lines are 3, want a text"},
+		{"{p} row here apple\n3", nil, "end in the middle of"},
+		{"{p} row here apple", nil, "end in the middle of"},
+		{"{p} row here apple\n3\n\n", nil, "end in the middle of"},
+		{"{p} row here apple\n3\n{p} row here pear\n", nil, "end in the middle of"},
+		{"\n\n", nil, "is not a stock row's"},
+		{"{q} row here apple\n3\n", nil, "is not a stock row's"},
+		{"{p} row here apple\nmany\n", nil, "units of here/apple"},
+	} {
+		got, err := decodeHold(k, id("1"), c.packed)
+		require.Equal(t, Hold{HoldID: id("1"), Lines: c.want}, got)
 		if c.err == "" {
 			require.NoError(t, err)
 		} else {
@@ -107,12 +153,16 @@ func anyValue(data []byte, depth int) (any, []byte) {
 
 func FuzzDecodeReplies(f *testing.F) {
 	f.Add([]byte{7 | 3<<3, 0, 2, 0, 1, 0, 2}, 2)
+	f.Add([]byte{7 | 2<<3, 7 | 2<<3, 0, 3, 0, 1, 0, 0}, 2)
 	f.Add([]byte{7 | 1<<3, 0, 0}, 1)
 	f.Add([]byte{0, 2}, 3)
 	f.Add([]byte{4 | 2<<3, 'O', 'K'}, 0)
 	f.Fuzz(func(t *testing.T, data []byte, size int) {
 		size &= 0xffff
 		value, _ := anyValue(data, 3)
+		if entries, err := decodeFreezes(value, size); err == nil {
+			require.Len(t, entries, size)
+		}
 		if frozen, err := decodeFreeze(value, size); err == nil {
 			require.Less(t, frozen.Outcome, Away)
 			require.Equal(t, frozen.Outcome == NotLoaded || frozen.Outcome == Insufficient, len(frozen.Lines) > 0)
@@ -135,27 +185,35 @@ func FuzzDecodeReplies(f *testing.F) {
 }
 
 func FuzzDecodeHold(f *testing.F) {
-	f.Add("{p} row here apple", "3")
-	f.Add("{p} row here", "3")
-	f.Add("{p} row here apple", "-1e3")
-	f.Fuzz(func(t *testing.T, name, units string) {
+	f.Add("{p} row here apple\n3\n")
+	f.Add("{p} row here pear\n3\n{p} row here apple\n1\n{p} row here pear\n4\n")
+	f.Add("{p} row here\n3\n")
+	f.Add("{p} row here apple\n-1e3\n")
+	f.Add("{p} row here apple\n3")
+	f.Fuzz(func(t *testing.T, packed string) {
 		k, err := newKeys("p")
 		require.NoError(t, err)
-		held, err := decodeHold(k, id("1"), map[string]string{name: units})
+		held, err := decodeHold(k, id("1"), packed)
 		require.Equal(t, id("1"), held.HoldID)
-		if err == nil {
-			require.Len(t, held.Lines, 1)
-			require.Equal(t, name, k.row(held.Lines[0].Key))
-		} else {
+		if err != nil {
 			require.Empty(t, held.Lines)
+			return
 		}
+		again := "" // packed once more, in key order and merged
+		for _, l := range held.Lines {
+			require.Contains(t, packed, k.row(l.Key)+"\n")
+			again += fmt.Sprintf("%s\n%d\n", k.row(l.Key), l.Quantity)
+		}
+		same, err := decodeHold(k, id("1"), again)
+		require.NoError(t, err)
+		require.Equal(t, held, same)
 	})
 }
 
 // Every name of a key is read back as what it was made of, and no other name is.
 func FuzzKeys(f *testing.F) {
 	f.Add("stockhold", "here", "apple", "{stockhold} row here apple")
-	f.Add("a.b_c:d-e", "x", "*[]?", "{a.b_c:d-e} hold x y")
+	f.Add("a.b_c:d-e", "x", "*[]?", "x y")
 	f.Add("s", "a b", "c", "{s} pending")
 	f.Fuzz(func(t *testing.T, prefix, first, second, name string) {
 		k, err := newKeys(prefix)
@@ -165,14 +223,14 @@ func FuzzKeys(f *testing.F) {
 		if got, err := k.parseRow(name); err == nil {
 			require.Equal(t, name, k.row(got))
 		}
-		if got, err := k.parseHold(name); err == nil {
-			require.Equal(t, name, k.hold(got))
+		if got, err := parseHold(name); err == nil {
+			require.Equal(t, name, holdName(got))
 		}
 		row, err := k.parseRow(k.row(Key{first, second}))
 		if err == nil {
 			require.Equal(t, Key{first, second}, row)
 		}
-		held, err := k.parseHold(k.hold(HoldID{first, second}))
+		held, err := parseHold(holdName(HoldID{first, second}))
 		if err == nil {
 			require.Equal(t, HoldID{first, second}, held)
 		}
@@ -184,14 +242,19 @@ func TestKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "{shop-1} pending", k.pending())
 	require.Equal(t, "{shop-1} row here apple", k.row(key("apple")))
-	require.Equal(t, "{shop-1} hold orders 42", k.hold(id("42")))
+	require.Equal(t, "{shop-1} holds", k.holds())
+	require.Equal(t, "orders 42", holdName(id("42")))
 	for _, prefix := range []string{"", "a b", "a{b", "a}b", "a*", "a?", "[a]", `a\`, "ä", string(make([]byte, 65))} {
 		_, err := newKeys(prefix)
 		require.ErrorContains(t, err, "want 1 to 64 characters of [A-Za-z0-9._:-]", prefix)
 	}
 	for _, name := range []string{"", "{shop-1} row ", "{shop-1} row here", "{shop-1} row here ", "{shop-1} row  apple",
-		"{shop-1} row here a b", "{shop-2} row here apple", "{shop-1} hold here apple"} {
+		"{shop-1} row here a b", "{shop-2} row here apple", "{shop-1} holds"} {
 		_, err := k.parseRow(name)
 		require.ErrorContains(t, err, "is not a stock row's", name)
+	}
+	for _, name := range []string{"", "orders", "orders ", " 42", "orders  42", "orders 4 2", "{shop-1} hold orders 42"} {
+		_, err := parseHold(name)
+		require.ErrorContains(t, err, "is not a hold's", name)
 	}
 }

@@ -30,5 +30,5 @@ func TestScriptsThatFailChangeNothing(t *testing.T) {
 
 	require.NoError(t, g.client.Del(ctx, strange).Err())
 	require.Equal(t, text("apple: q 10, v 1, p 3", "1 pending: 3 apple", "2 pending: 2 pear"), dump(t, g))
-	require.ErrorIs(t, g.client.ZScore(ctx, g.keys.pending(), g.keys.hold(id("3"))).Err(), redis.Nil)
+	require.ErrorIs(t, g.client.ZScore(ctx, g.keys.pending(), holdName(id("3"))).Err(), redis.Nil)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"stockhold/internal/tracing"
 )
 
 // Outcome is what the gate says of a hold.
@@ -53,25 +55,37 @@ type Freeze struct {
 
 // Freeze asks for all holds and answers for each, in the same order. The holds
 // are independent of each other; each is all lines or none. Their lines must
-// have been merged, with quantities of at least 1.
+// have been merged, with quantities of at least 1. None of it may change afterwards:
+// when the caller stops waiting, it may be on its way all the same.
 //
-// Many holds share one round trip, up to some thousand lines; single holds share
-// one with those of other goroutines. When Redis is away for one round trip, the
-// holds after it are not tried. A hold whose outcome is Away may be frozen all
-// the same: settle it, or leave it to the sweeper.
+// Many holds share one round trip, up to some thousand lines, and with those of
+// other goroutines: one that is under way when they come is waited for. So each
+// round trip takes up to two time-outs. When Redis is away for one, the holds after
+// it are not tried. A hold whose outcome is Away may be frozen all the same: settle
+// it, or leave it to the sweeper.
 func (g *Gate) Freeze(ctx context.Context, holds []Hold) []Freeze {
-	results := make([]Freeze, 0, len(holds))
-	for len(results) < len(holds) {
-		rest := holds[len(results):]
-		trip, err := g.freezeTrip(ctx, rest[:tripLength(rest)])
-		results = append(results, trip...)
+	results := make([]Freeze, len(holds))
+	for done := 0; done < len(holds); {
+		next := done + tripLength(holds[done:])
+		err := g.convoy.send(ctx, holds[done:next], results[done:next])
 		if errors.Is(err, ErrAway) || errors.Is(err, errCallerGone) {
-			results = append(results, away(len(holds)-len(results), err)...)
+			next = len(holds)
 		}
-		g.metrics.failed(ctx, "freeze", err)
+		if err != nil {
+			g.away(ctx, results[done:next], err)
+		}
+		done = next
 	}
-	g.metrics.frozen(ctx, results)
 	return results
+}
+
+// away answers for holds of which no flight brought news.
+func (g *Gate) away(ctx context.Context, results []Freeze, err error) {
+	for i := range results {
+		results[i] = Freeze{Outcome: Away, Err: err}
+	}
+	g.metrics.failed(ctx, "freeze", err)
+	g.metrics.freezes.Add(ctx, int64(len(results)), g.metrics.outcomes[Away])
 }
 
 // tripLength says how many of the holds go into one round trip: at least one.
@@ -86,60 +100,85 @@ func tripLength(holds []Hold) int {
 	return len(holds)
 }
 
-// freezeTrip answers for each hold, and returns the error that says most about
-// the state of Redis: the first ErrAway, else the first of any kind.
-func (g *Gate) freezeTrip(ctx context.Context, holds []Hold) ([]Freeze, error) {
-	calls := make([]call, len(holds))
-	for i, hold := range holds {
-		calls[i] = g.freezeCall(hold)
+// freezeLoads is one flight: one run of the script for the holds of all loads. An
+// answer that cannot be read is the trouble of its hold alone; when there is none,
+// or one that makes no sense as a whole, that is what all loads hear.
+func (g *Gate) freezeLoads(loads []*load) {
+	ctx := context.Background() // the loads have many callers, the flight has its time-out
+	var links *tracing.Links
+	if tracing.On() {
+		links = linksOf(loads)
+		ctx = links.Within(ctx)
 	}
-	var results []Freeze
+	freeze, count := g.freezeCall(loads)
+	var entries []any
 	err := g.breaker.do(func() error {
-		var worst error
-		results = make([]Freeze, len(holds))
-		for i, r := range g.trip(ctx, calls) {
-			frozen, err := decodeFreezeReply(r, len(holds[i].Lines))
-			if err != nil {
-				frozen = Freeze{Outcome: Away, Err: fmt.Errorf("freeze hold %s: %w", holds[i].HoldID, err)}
-				if worst == nil || errors.Is(err, ErrAway) && !errors.Is(worst, ErrAway) {
-					worst = err
-				}
-			}
-			results[i] = frozen
+		value, err := g.run(ctx, freeze)
+		if err == nil {
+			entries, err = decodeFreezes(value, count)
 		}
-		return worst
+		return err
 	})
-	if results == nil { // the breaker did not let the call through
-		results = away(len(holds), err)
+	if err != nil {
+		err = fmt.Errorf("freeze %d holds: %w", count, err)
 	}
-	return results, err
+	var outcomes [Away + 1]int64
+	for _, l := range loads {
+		l.flight = links.Shared()
+		l.land(func() error {
+			if err != nil {
+				return err
+			}
+			for i, hold := range l.holds {
+				l.results[i] = g.freezeResult(ctx, hold, entries[i])
+				outcomes[l.results[i].Outcome]++
+			}
+			return nil
+		})
+		if err == nil {
+			entries = entries[len(l.holds):]
+		}
+	}
+	g.metrics.frozen(ctx, outcomes)
 }
 
-func (g *Gate) freezeCall(hold Hold) call {
-	c := call{
+// freezeCall asks for the holds of all loads, and counts them.
+func (g *Gate) freezeCall(loads []*load) (c call, holds int) {
+	lines := 0
+	for _, l := range loads {
+		holds += len(l.holds)
+		lines += l.lines
+	}
+	c = call{
 		script: g.scripts.freeze,
-		keys:   make([]string, 0, 2+len(hold.Lines)),
-		args:   make([]any, 0, len(hold.Lines)),
+		keys:   make([]string, 2, 2+lines),
+		args:   make([]any, 0, 2*holds+2*lines),
 	}
-	c.keys = append(c.keys, g.keys.pending(), g.keys.hold(hold.HoldID))
-	for _, line := range hold.Lines {
-		c.keys = append(c.keys, g.keys.row(line.Key))
-		c.args = append(c.args, line.Quantity)
+	c.keys[0], c.keys[1] = g.keys.pending(), g.keys.holds()
+	numbers := make(map[Key]int, lines) // of the rows, from 1
+	for _, l := range loads {
+		for _, hold := range l.holds {
+			c.args = append(c.args, holdName(hold.HoldID), len(hold.Lines))
+			for _, line := range hold.Lines {
+				number, known := numbers[line.Key]
+				if !known {
+					number = len(numbers) + 1
+					numbers[line.Key] = number
+					c.keys = append(c.keys, g.keys.row(line.Key))
+				}
+				c.args = append(c.args, number, line.Quantity)
+			}
+		}
 	}
-	return c
+	return c, holds
 }
 
-func decodeFreezeReply(r reply, lines int) (Freeze, error) {
-	if r.err != nil {
-		return Freeze{}, r.err
+func (g *Gate) freezeResult(ctx context.Context, hold Hold, entry any) Freeze {
+	result, err := decodeFreeze(entry, len(hold.Lines))
+	if err != nil {
+		err = fmt.Errorf("freeze hold %s: %w", hold.HoldID, err)
+		g.metrics.failed(ctx, "freeze", err)
+		return Freeze{Outcome: Away, Err: err}
 	}
-	return decodeFreeze(r.value, lines)
-}
-
-func away(count int, err error) []Freeze {
-	results := make([]Freeze, count)
-	for i := range results {
-		results[i] = Freeze{Outcome: Away, Err: err}
-	}
-	return results
+	return result
 }

@@ -16,7 +16,8 @@ type Options struct {
 	// 64 characters of [A-Za-z0-9._:-]; default "stockhold". Two installations on
 	// one Redis need two prefixes.
 	Prefix string
-	// Timeout bounds each round trip to Redis, within the caller's own deadline.
+	// Timeout bounds each round trip to Redis, within the caller's own deadline. A
+	// freeze may have to wait for one that is under way, and so for twice as long.
 	// Default 250 ms; 5 s for the embedded gate, whose scripts run some ten
 	// times slower. A call that Redis did not answer in time may still happen.
 	Timeout time.Duration
@@ -34,7 +35,7 @@ const (
 // Limits that keep a round trip, and with it every other caller's wait, short.
 const (
 	linesPerTrip = 4000 // lines of holds; a single hold may have more
-	rowsPerTrip  = 1000 // rows, and as many holds, that one call names
+	rowsPerTrip  = 1000 // rows of a settlement, and as many holds, that one call names
 )
 
 // Gate is the Redis side of stockhold: a view of each stock row minus what is
@@ -79,15 +80,16 @@ func buildGate(client redis.UniversalClient, scripts scripts, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{
+	g := &Gate{
 		client:  client,
-		convoy:  &convoy{client: client, timeout: options.Timeout},
 		keys:    keys,
 		scripts: scripts,
 		timeout: options.Timeout,
 		breaker: newBreaker(options.Log, metrics.breakerChanged),
 		metrics: metrics,
-	}, nil
+	}
+	g.convoy = &convoy{flight: g.freezeLoads, timeout: options.Timeout}
+	return g, nil
 }
 
 func (o Options) withDefaults(timeout time.Duration) Options {

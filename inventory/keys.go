@@ -15,9 +15,13 @@ var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 // a script may touch any of them. The parts are joined by a space, which no
 // prefix, id, location or sku contains:
 //
-//	{stockhold} pending                sorted set: hold key -> frozen at, ms
+//	{stockhold} pending                sorted set: hold name -> frozen at, ms
+//	{stockhold} holds                  hash: hold name -> its lines, packed
 //	{stockhold} row <location> <sku>   hash: q, v, p
-//	{stockhold} hold <owner> <id>      hash: row key -> units
+//
+// The name of a hold is "<owner> <id>". Its lines are packed as one text, in which
+// each line is its row key, a newline, its units and a newline; no part of a key
+// contains a newline.
 type keys struct {
 	start string // what all keys start with
 }
@@ -32,42 +36,41 @@ func newKeys(prefix string) (keys, error) {
 // pending is the sorted set of holds that are frozen and not yet settled.
 func (k keys) pending() string { return k.start + "pending" }
 
+// holds is the hash of the lines of pending holds.
+func (k keys) holds() string { return k.start + "holds" }
+
 // row is the hash of one stock row.
 func (k keys) row(key Key) string { return k.rowStart() + key.Location + " " + key.SKU }
-
-// hold is the hash of one pending hold, and its member in the sorted set.
-func (k keys) hold(id HoldID) string { return k.holdStart() + id.Owner + " " + id.ID }
 
 // anyRow and anyKey are SCAN patterns.
 func (k keys) anyRow() string { return k.rowStart() + "*" }
 func (k keys) anyKey() string { return k.start + "*" }
 
-func (k keys) rowStart() string  { return k.start + "row " }
-func (k keys) holdStart() string { return k.start + "hold " }
+func (k keys) rowStart() string { return k.start + "row " }
 
 // parseRow is the inverse of row.
 func (k keys) parseRow(name string) (Key, error) {
-	location, sku, ok := parseTwo(name, k.rowStart())
-	if !ok {
+	rest, ok := strings.CutPrefix(name, k.rowStart())
+	location, sku, two := cutTwo(rest)
+	if !ok || !two {
 		return Key{}, fmt.Errorf("gate key %q is not a stock row's: want %q, location, space, sku", name, k.rowStart())
 	}
 	return Key{Location: location, SKU: sku}, nil
 }
 
-// parseHold is the inverse of hold.
-func (k keys) parseHold(name string) (HoldID, error) {
-	owner, id, ok := parseTwo(name, k.holdStart())
+// holdName names a pending hold in the sorted set and in the hash of lines.
+func holdName(id HoldID) string { return id.Owner + " " + id.ID }
+
+// parseHold is the inverse of holdName.
+func parseHold(name string) (HoldID, error) {
+	owner, id, ok := cutTwo(name)
 	if !ok {
-		return HoldID{}, fmt.Errorf("gate key %q is not a hold's: want %q, owner, space, id", name, k.holdStart())
+		return HoldID{}, fmt.Errorf("pending entry %q is not a hold's: want owner, space, id", name)
 	}
 	return HoldID{Owner: owner, ID: id}, nil
 }
 
-func parseTwo(name, start string) (first, second string, ok bool) {
-	rest, ok := strings.CutPrefix(name, start)
-	if !ok {
-		return "", "", false
-	}
-	first, second, ok = strings.Cut(rest, " ")
+func cutTwo(name string) (first, second string, ok bool) {
+	first, second, ok = strings.Cut(name, " ")
 	return first, second, ok && first != "" && second != "" && !strings.Contains(second, " ")
 }

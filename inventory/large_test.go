@@ -124,7 +124,7 @@ func TestSettleInPieces(t *testing.T) {
 		require.Equal(t, Frozen, f.Outcome, holds[i].HoldID)
 	}
 
-	settles := &settleSizes{keys: g.keys}
+	settles := settleSizes(g)
 	g.client.AddHook(settles)
 	require.NoError(t, g.Settle(ctx, largeViews(90, 2), ids))
 	requireRows(t, g, 90, 2, 0)
@@ -163,29 +163,45 @@ func TestUnfinishedSettleLeavesTheViews(t *testing.T) {
 	requireRows(t, g, 97, 2, 0)
 }
 
-// settleSizes notes what each run of settle is asked for.
-type settleSizes struct {
-	keys keys
-	mu   sync.Mutex
-	seen []string
+// sizes notes what each run of a script is asked for, in words.
+type sizes struct {
+	sha   string
+	words func(keys, args []any) string
+	mu    sync.Mutex
+	seen  []string
 }
 
-func (s *settleSizes) DialHook(next redis.DialHook) redis.DialHook          { return next }
-func (s *settleSizes) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func freezeSizes(g *Gate) *sizes {
+	return &sizes{sha: g.scripts.freeze.sha, words: func(keys, args []any) string {
+		holds, lines := 0, 0
+		for i := 0; i < len(args); i += 2 + 2*args[i+1].(int) {
+			holds++
+			lines += args[i+1].(int)
+		}
+		return fmt.Sprintf("%d holds, %d lines, %d rows", holds, lines, len(keys)-2)
+	}}
+}
 
-func (s *settleSizes) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
+func settleSizes(g *Gate) *sizes {
+	return &sizes{sha: g.scripts.settle.sha, words: func(keys, args []any) string {
+		views := args[0].(int)
+		return fmt.Sprintf("%d views, %d holds", views, len(args)-2-2*views)
+	}}
+}
+
+func (s *sizes) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (s *sizes) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (s *sizes) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for _, cmd := range cmds {
-			args := cmd.Args()
-			if args[0] != "evalsha" {
-				continue
-			}
+		if args := cmd.Args(); len(args) > 3 && args[0] == "evalsha" && args[1] == s.sha {
 			names := args[2].(int)
-			views := args[3+names].(int)
-			s.seen = append(s.seen, fmt.Sprintf("%d views, %d holds", views, names-1-views))
+			s.seen = append(s.seen, s.words(args[3:3+names], args[3+names:]))
 		}
-		return next(ctx, cmds)
+		return next(ctx, cmd)
 	}
 }

@@ -150,7 +150,9 @@ func checkAgainstModel(t *rapid.T, g *Gate) {
 			ended := rapid.SliceOfN(ids, 0, 3).Draw(t, "holds")
 			for _, name := range ended {
 				if _, pending := m.holds[name]; pending {
-					defer func() { require.Zero(t, g.client.Exists(ctx, g.keys.hold(name)).Val(), "lines of a settled hold") }()
+					defer func() {
+						require.Zero(t, g.client.HExists(ctx, g.keys.holds(), holdName(name)).Val(), "lines of a settled hold")
+					}()
 				}
 			}
 			m.settle(some, ended)
@@ -186,7 +188,7 @@ func checkAgainstModel(t *rapid.T, g *Gate) {
 func losesFromBoth(t *rapid.T, g *Gate, m *model, k Key, name HoldID) {
 	ctx := context.Background()
 	lose := func(names ...string) { require.NoError(t, g.client.Del(ctx, names...).Err()) }
-	switch rapid.SampledFrom([]string{"a row", "the version of a row", "the lines of a hold", "that a hold is pending", "what is pending", "everything"}).Draw(t, "what") {
+	switch rapid.SampledFrom([]string{"a row", "the version of a row", "the lines of a hold", "the lines of all holds", "that a hold is pending", "what is pending", "everything"}).Draw(t, "what") {
 	case "a row":
 		delete(m.rows, k)
 		lose(g.keys.row(k))
@@ -197,10 +199,15 @@ func losesFromBoth(t *rapid.T, g *Gate, m *model, k Key, name HoldID) {
 		if _, pending := m.holds[name]; pending {
 			m.holds[name] = nil
 		}
-		lose(g.keys.hold(name))
+		require.NoError(t, g.client.HDel(ctx, g.keys.holds(), holdName(name)).Err())
+	case "the lines of all holds":
+		for name := range m.holds {
+			m.holds[name] = nil
+		}
+		lose(g.keys.holds())
 	case "that a hold is pending":
 		delete(m.holds, name)
-		require.NoError(t, g.client.ZRem(ctx, g.keys.pending(), g.keys.hold(name)).Err())
+		require.NoError(t, g.client.ZRem(ctx, g.keys.pending(), holdName(name)).Err())
 	case "what is pending":
 		clear(m.holds)
 		lose(g.keys.pending())
@@ -240,7 +247,7 @@ func listsTheOldest(t *rapid.T, g *Gate, limit int) {
 	require.Empty(t, none)
 	since := 0.0
 	for _, h := range pending {
-		at, err := g.client.ZScore(ctx, g.keys.pending(), g.keys.hold(h.HoldID)).Result()
+		at, err := g.client.ZScore(ctx, g.keys.pending(), holdName(h.HoldID)).Result()
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, at, since)
 		since = at

@@ -15,8 +15,9 @@ const holdsPerTrip = 50
 
 // Pending lists the holds that have been pending for olderThan or longer by Redis's
 // own clock, the oldest first and at most limit (1 or more) of them, with their
-// lines in key order; holds that are dated as far in the future come last. A hold whose lines are lost, or that was settled meanwhile,
-// comes without lines, so that it can be settled all the same.
+// lines in key order; holds that are dated as far in the future come last. A hold
+// whose lines are lost, or that was settled meanwhile, comes without lines, so that
+// it can be settled all the same.
 //
 // An entry that no gate of this kind wrote does not stop the others: they are
 // returned together with an error that names it.
@@ -30,18 +31,18 @@ func (g *Gate) Pending(ctx context.Context, olderThan time.Duration, limit int) 
 	var strange []error
 	for len(names) > 0 {
 		some := names[:min(len(names), holdsPerTrip)]
-		fields, err := g.holdFields(ctx, some)
+		packed, err := g.packedLines(ctx, some)
 		if err != nil {
 			g.metrics.failed(ctx, "pending", err)
 			return nil, fmt.Errorf("read %d holds pending in the gate: %w", len(some), err)
 		}
 		for i, name := range some {
-			id, err := g.keys.parseHold(name)
+			id, err := parseHold(name)
 			if err != nil {
 				strange = append(strange, err)
 				continue
 			}
-			hold, err := decodeHold(g.keys, id, fields[i])
+			hold, err := decodeHold(g.keys, id, packed[i])
 			if err != nil {
 				strange = append(strange, err)
 			}
@@ -52,7 +53,7 @@ func (g *Gate) Pending(ctx context.Context, olderThan time.Duration, limit int) 
 	return holds, errors.Join(strange...)
 }
 
-// oldest returns the keys of the holds, oldest first, and then those that are
+// oldest returns the names of the holds, oldest first, and then those that are
 // dated in the future: Redis's clock was set back since, or a replica with a
 // slower one took over. Until it has caught up they would look young, and the
 // units of a hold whose process died would be spoken for as long.
@@ -80,23 +81,14 @@ func (g *Gate) oldest(ctx context.Context, olderThan time.Duration, limit int) (
 	return names, err
 }
 
-func (g *Gate) holdFields(ctx context.Context, names []string) ([]map[string]string, error) {
-	cmds := make([]*redis.MapStringStringCmd, len(names))
-	err := g.bounded(ctx, func(ctx context.Context) error {
-		_, err := g.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for i, name := range names {
-				cmds[i] = pipe.HGetAll(ctx, name)
-			}
-			return nil
-		})
+// packedLines returns one value for each name: a text, or nil.
+func (g *Gate) packedLines(ctx context.Context, names []string) (packed []any, err error) {
+	err = g.bounded(ctx, func(ctx context.Context) error {
+		packed, err = g.client.HMGet(ctx, g.keys.holds(), names...).Result()
+		if err == nil && len(packed) != len(names) {
+			err = fmt.Errorf("HMGET replied %d values for %d fields", len(packed), len(names))
+		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	fields := make([]map[string]string, len(names))
-	for i, cmd := range cmds {
-		fields[i] = cmd.Val()
-	}
-	return fields, nil
+	return packed, err
 }

@@ -94,12 +94,12 @@ func testPending(t *testing.T, g *Gate) {
 	require.Empty(t, pending, "none is that old")
 
 	// Lost lines and strangers' entries do not hide the others.
-	require.NoError(t, g.client.Del(ctx, g.keys.hold(want[0].HoldID)).Err())
-	require.NoError(t, g.client.HSet(ctx, g.keys.hold(want[1].HoldID), g.keys.row(key("apple")), "a few").Err())
-	require.NoError(t, g.client.ZAdd(ctx, g.keys.pending(), z(0, "a stranger's")).Err())
+	require.NoError(t, g.client.HDel(ctx, g.keys.holds(), holdName(want[0].HoldID)).Err())
+	require.NoError(t, g.client.HSet(ctx, g.keys.holds(), holdName(want[1].HoldID), g.keys.row(key("apple"))+"\na few\n").Err())
+	require.NoError(t, g.client.ZAdd(ctx, g.keys.pending(), z(0, "stranger's")).Err())
 	want[0].Lines, want[1].Lines = nil, nil
 	pending, err = g.Pending(ctx, 0, 4)
-	require.ErrorContains(t, err, `gate key "a stranger's" is not a hold's`)
+	require.ErrorContains(t, err, `pending entry "stranger's" is not a hold's`)
 	require.ErrorContains(t, err, `hold orders/0001: units of here/apple: strconv.ParseInt: parsing "a few"`)
 	require.NotErrorIs(t, err, ErrAway)
 	require.Equal(t, want[:3], pending)
@@ -112,7 +112,7 @@ func testPendingByTheClockOfRedis(t *testing.T, g *Gate) {
 	require.NoError(t, g.Settle(ctx, []View{view("apple", 10, 1)}, nil))
 	old, young := hold("old", line("apple", 1)), hold("young", line("apple", 2))
 	require.Equal(t, Frozen, g.Freeze(ctx, []Hold{old})[0].Outcome)
-	require.NoError(t, g.client.ZIncrBy(ctx, g.keys.pending(), -60_000, g.keys.hold(old.HoldID)).Err())
+	require.NoError(t, g.client.ZIncrBy(ctx, g.keys.pending(), -60_000, holdName(old.HoldID)).Err())
 	require.Equal(t, Frozen, g.Freeze(ctx, []Hold{young})[0].Outcome)
 	pending, err := g.Pending(ctx, time.Minute, 10)
 	require.NoError(t, err)

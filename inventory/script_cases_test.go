@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,11 +61,27 @@ func has(sku string, dump string, fields ...any) step {
 		}}
 }
 
-// loses removes keys past the scripts.
-func loses(what string, dump string, names func(keys) []string) step {
+// loses removes a key past the scripts.
+func loses(what string, dump string, name func(keys) string) step {
 	return step{name: "lose " + what, want: dump,
 		do: func(t *testing.T, g *Gate, _ bool) {
-			require.NoError(t, g.client.Del(t.Context(), names(g.keys)...).Err())
+			require.NoError(t, g.client.Del(t.Context(), name(g.keys)).Err())
+		}}
+}
+
+// losesLines removes the lines of one hold past the scripts.
+func losesLines(name string, dump string) step {
+	return step{name: "lose the lines of " + name, want: dump,
+		do: func(t *testing.T, g *Gate, _ bool) {
+			require.NoError(t, g.client.HDel(t.Context(), g.keys.holds(), holdName(id(name))).Err())
+		}}
+}
+
+// losesEntry removes the entry of one hold past the scripts.
+func losesEntry(name string, dump string) step {
+	return step{name: "lose the entry of " + name, want: dump,
+		do: func(t *testing.T, g *Gate, _ bool) {
+			require.NoError(t, g.client.ZRem(t.Context(), g.keys.pending(), holdName(id(name))).Err())
 		}}
 }
 
@@ -73,7 +90,7 @@ func steps(all ...step) []step { return all }
 func text(lines ...string) string { return strings.Join(lines, "\n") }
 
 func testScripts(t *testing.T, g *Gate) {
-	for _, c := range scriptCases() {
+	for _, c := range slices.Concat(scriptCases(), manyCases()) {
 		t.Run(c.name, func(t *testing.T) {
 			require.NoError(t, g.Wipe(t.Context()))
 			require.Empty(t, dump(t, g))
@@ -176,8 +193,46 @@ func scriptCases() []scriptCase {
 		{"a hold whose lines are lost can be settled", steps(
 			settles([]View{view("apple", 10, 1)}, nil, "apple: q 10, v 1, p 0"),
 			freezes(Frozen, nil, hold("1", line("apple", 3)), text("apple: q 10, v 1, p 3", "1 pending: 3 apple")),
-			loses("hash", text("apple: q 10, v 1, p 3", "1 pending: "), func(k keys) []string { return []string{k.hold(id("1"))} }),
+			losesLines("1", text("apple: q 10, v 1, p 3", "1 pending: ")),
 			settles([]View{view("apple", 10, 1)}, []string{"1"}, "apple: q 10, v 1, p 0"),
+		)},
+		{"the lines of all holds may be lost", steps(
+			settles([]View{view("apple", 10, 1)}, nil, "apple: q 10, v 1, p 0"),
+			freezes(Frozen, nil, hold("1", line("apple", 3)), text("apple: q 10, v 1, p 3", "1 pending: 3 apple")),
+			freezes(Frozen, nil, hold("2", line("apple", 2)), text("apple: q 10, v 1, p 5", "1 pending: 3 apple", "2 pending: 2 apple")),
+			loses("the lines of all", text("apple: q 10, v 1, p 5", "1 pending: ", "2 pending: "), keys.holds),
+			freezes(Duplicate, nil, hold("1", line("apple", 3)), text("apple: q 10, v 1, p 5", "1 pending: ", "2 pending: ")),
+			freezes(Frozen, nil, hold("3", line("apple", 1)), text("apple: q 10, v 1, p 6", "1 pending: ", "2 pending: ", "3 pending: 1 apple")),
+			settles(nil, []string{"1", "3"}, text("apple: q 10, v 1, p 5", "2 pending: ")), // what 1 held is not known
+			settles([]View{view("apple", 4, 2)}, []string{"2"}, "apple: q 4, v 2, p 0"),
+		)},
+		{"when no hold is pending, lines of holds that lost their entry go", steps(
+			settles([]View{view("apple", 10, 1)}, nil, "apple: q 10, v 1, p 0"),
+			freezes(Frozen, nil, hold("1", line("apple", 3)), text("apple: q 10, v 1, p 3", "1 pending: 3 apple")),
+			freezes(Frozen, nil, hold("2", line("apple", 2)), text("apple: q 10, v 1, p 5", "1 pending: 3 apple", "2 pending: 2 apple")),
+			losesEntry("1", text("apple: q 10, v 1, p 5", "2 pending: 2 apple", "? lines of orders 1")),
+			settles(nil, []string{"1"}, text("apple: q 10, v 1, p 5", "2 pending: 2 apple", "? lines of orders 1")), // not pending
+			settles(nil, []string{"2"}, "apple: q 10, v 1, p 0"),
+		)},
+		{"what is pending may be lost", steps(
+			settles([]View{view("apple", 10, 1)}, nil, "apple: q 10, v 1, p 0"),
+			freezes(Frozen, nil, hold("1", line("apple", 3)), text("apple: q 10, v 1, p 3", "1 pending: 3 apple")),
+			loses("what is pending", text("apple: q 10, v 1, p 3", "? lines of orders 1"), keys.pending),
+			settles([]View{view("apple", 10, 1)}, nil, "apple: q 10, v 1, p 0"),
+		)},
+		{"lines that make no sense are not given back", steps(
+			settles([]View{view("apple", 10, 1)}, nil, "apple: q 10, v 1, p 0"),
+			freezes(Frozen, nil, hold("0", line("apple", 1)), text("apple: q 10, v 1, p 1", "0 pending: 1 apple")),
+			freezes(Frozen, nil, hold("1", line("apple", 5)), text("apple: q 10, v 1, p 6", "0 pending: 1 apple", "1 pending: 5 apple")),
+			step{name: "settle nonsense", want: text("apple: q 10, v 1, p 6", "0 pending: 1 apple"),
+				do: func(t *testing.T, g *Gate, again bool) {
+					row := g.keys.row(key("apple"))
+					if !again {
+						require.NoError(t, g.client.HSet(t.Context(), g.keys.holds(), holdName(id("1")),
+							row+"\nmany\n"+row+"\n-2\n\n\n"+row+"\n2").Err())
+					}
+					require.NoError(t, g.Settle(t.Context(), nil, []HoldID{id("1")}))
+				}},
 		)},
 		{"lines left over from a half-done wipe are not the new hold's", steps(
 			settles([]View{view("apple", 10, 1), view("pear", 10, 1)}, nil, text("apple: q 10, v 1, p 0", "pear: q 10, v 1, p 0")),

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"stockhold/internal/tracing"
 )
 
 var (
@@ -64,12 +66,6 @@ type call struct {
 	args   []any
 }
 
-// reply is what came of it: the script's value, or why there is none.
-type reply struct {
-	value any
-	err   error
-}
-
 func (c call) byDigest() *redis.Cmd { return c.command("evalsha", c.script.sha) }
 func (c call) bySource() *redis.Cmd { return c.command("eval", c.script.source) }
 
@@ -80,57 +76,30 @@ func (c call) command(name, program string) *redis.Cmd {
 		args = append(args, key)
 	}
 	args = append(args, c.args...)
-	return redis.NewCmd(context.Background(), args...) // the context is for hooks; the convoy has the caller's
+	return redis.NewCmd(context.Background(), args...) // the context is for hooks; Process has the caller's
 }
 
-// trip makes all calls in one round trip and returns their replies in order,
-// their errors classified.
+// run makes the call in one round trip and returns the script's value; an error
+// is classified.
 //
-// A server that does not know a script (restarted, failed over to, flushed)
-// says NOSCRIPT and does nothing; those calls go out once more as source, which
+// A server that does not know the script (restarted, failed over to, flushed)
+// says NOSCRIPT and does nothing; the call goes out once more as source, which
 // teaches it the script. EVAL is routed by its keys like the call itself, so the
 // node that answers is the node that learns, and one that is down elsewhere in
 // a cluster does not matter.
-func (g *Gate) trip(ctx context.Context, calls []call) []reply {
+func (g *Gate) run(ctx context.Context, c call) (any, error) {
 	start := time.Now()
+	ctx, span := c.begin(ctx)
 	tripCtx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	replies := g.send(tripCtx, calls, call.byDigest)
-	var unknown []call
-	var at []int
-	for i, r := range replies {
-		if redis.HasErrorPrefix(r.err, "NOSCRIPT") {
-			unknown = append(unknown, calls[i])
-			at = append(at, i)
-		}
+	cmd := c.byDigest()
+	err := g.client.Process(tripCtx, cmd)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		cmd = c.bySource()
+		err = g.client.Process(tripCtx, cmd)
 	}
-	if len(unknown) > 0 {
-		for i, r := range g.send(tripCtx, unknown, call.bySource) {
-			replies[at[i]] = r
-		}
-	}
-	for i := range replies {
-		replies[i].err = classify(ctx, replies[i].err)
-	}
-	g.metrics.tripped(ctx, calls[0].script, start)
-	return replies
-}
-
-func (g *Gate) send(ctx context.Context, calls []call, command func(call) *redis.Cmd) []reply {
-	cmds := make([]*redis.Cmd, len(calls))
-	size := 0
-	for i, c := range calls {
-		cmds[i] = command(c)
-		size += len(c.keys)
-	}
-	replies := make([]reply, len(calls))
-	err := g.convoy.send(ctx, cmds, size)
-	for i, cmd := range cmds {
-		if err != nil {
-			replies[i].err = err
-			continue
-		}
-		replies[i].value, replies[i].err = cmd.Result()
-	}
-	return replies
+	g.metrics.tripped(ctx, c.script, start)
+	err = classify(ctx, err)
+	tracing.End(span, err)
+	return cmd.Val(), err
 }

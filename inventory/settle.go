@@ -38,11 +38,11 @@ func (g *Gate) Settle(ctx context.Context, views []View, holds []HoldID) error {
 func (g *Gate) settleTrip(ctx context.Context, views []View, holds []HoldID) (done int, err error) {
 	settle := g.settleCall(views, holds)
 	err = g.breaker.do(func() error {
-		r := g.trip(ctx, []call{settle})[0]
-		if r.err != nil {
-			return r.err
+		value, err := g.run(ctx, settle)
+		if err != nil {
+			return err
 		}
-		done, err = decodeSettle(r.value, len(holds))
+		done, err = decodeSettle(value, len(holds))
 		return err
 	})
 	return done, err
@@ -51,17 +51,17 @@ func (g *Gate) settleTrip(ctx context.Context, views []View, holds []HoldID) (do
 func (g *Gate) settleCall(views []View, holds []HoldID) call {
 	c := call{
 		script: g.scripts.settle,
-		keys:   make([]string, 0, 1+len(views)+len(holds)),
-		args:   make([]any, 0, 2+2*len(views)),
+		keys:   make([]string, 0, 2+len(views)),
+		args:   make([]any, 0, 2+2*len(views)+len(holds)),
 	}
-	c.keys = append(c.keys, g.keys.pending())
+	c.keys = append(c.keys, g.keys.pending(), g.keys.holds())
 	c.args = append(c.args, len(views), linesPerTrip)
 	for _, view := range views {
 		c.keys = append(c.keys, g.keys.row(view.Key))
 		c.args = append(c.args, view.Quota, view.Version)
 	}
 	for _, hold := range holds {
-		c.keys = append(c.keys, g.keys.hold(hold))
+		c.args = append(c.args, holdName(hold))
 	}
 	return c
 }
@@ -69,13 +69,14 @@ func (g *Gate) settleCall(views []View, holds []HoldID) call {
 // Drop forgets the rows of the views that were read, each only if its version is
 // still that one, and returns how many are gone; after an error, how many were by
 // then. The next freeze of such a row finds it not loaded.
-func (g *Gate) Drop(ctx context.Context, read []View) (dropped int, err error) {
+func (g *Gate) Drop(ctx context.Context, read []View) (int, error) {
+	dropped := 0
 	for len(read) > 0 {
 		some := read[:min(len(read), rowsPerTrip)]
-		r := g.trip(ctx, []call{g.dropCall(some)})[0]
+		value, err := g.run(ctx, g.dropCall(some))
 		gone := 0
-		if err = r.err; err == nil {
-			gone, err = decodeDrop(r.value, len(some))
+		if err == nil {
+			gone, err = decodeDrop(value, len(some))
 		}
 		if err != nil {
 			g.metrics.failed(ctx, "drop", err)

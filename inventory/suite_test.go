@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +30,9 @@ func TestGate(t *testing.T) {
 		{"FreezeFromManyGoroutines", testFreezeFromManyGoroutines},
 		{"LargeHolds", testLargeHolds},
 		{"HoldLargerThanUnpack", testHoldLargerThanUnpack},
+		{"ManyHoldsInOneCall", testManyHoldsInOneCall},
+		{"FlightLargerThanUnpack", testFlightLargerThanUnpack},
+		{"StrangersLines", testStrangersLines},
 		{"Scripts", testScripts},
 	}
 	everywhere := func(name string, open func(t *testing.T) *Gate, after func(t *testing.T, g *Gate)) {
@@ -102,30 +104,37 @@ func dump(t *testing.T, g *Gate) string {
 			rows = append(rows, fmt.Sprintf("%s: q %s, v %s, p %s", sku.SKU, fields["q"], fields["v"], fields["p"]))
 			continue
 		}
-		if _, err := g.keys.parseHold(name); err == nil {
-			score, err := g.client.ZScore(ctx, g.keys.pending(), name).Result()
-			if err == nil {
-				require.Greater(t, score, 1.6e12, "milliseconds since 1970")
-				continue // dumped with the sorted set
+		if name == g.keys.holds() {
+			members, err := g.client.HKeys(ctx, name).Result()
+			require.NoError(t, err)
+			for _, member := range members {
+				score, err := g.client.ZScore(ctx, g.keys.pending(), member).Result()
+				if err != nil {
+					rest = append(rest, "? lines of "+member)
+					continue
+				}
+				require.Greater(t, score, 1.6e12, "milliseconds since 1970") // dumped with the sorted set
 			}
+			continue
 		}
 		rest = append(rest, "? "+name)
 	}
 	slices.Sort(holds)
+	slices.Sort(rest)
 	return strings.Join(slices.Concat(rows, holds, rest), "\n")
 }
 
 func dumpHold(t *testing.T, g *Gate, name string) string {
 	t.Helper()
-	held, err := g.keys.parseHold(name)
+	held, err := parseHold(name)
 	require.NoError(t, err)
-	fields, err := g.client.HGetAll(t.Context(), name).Result()
+	packed, err := g.client.HMGet(t.Context(), g.keys.holds(), name).Result()
+	require.NoError(t, err)
+	hold, err := decodeHold(g.keys, held, packed[0])
 	require.NoError(t, err)
 	var lines []string
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		sku, err := g.keys.parseRow(name)
-		require.NoError(t, err)
-		lines = append(lines, fields[name]+" "+sku.SKU)
+	for _, line := range hold.Lines {
+		lines = append(lines, fmt.Sprintf("%d %s", line.Quantity, line.SKU))
 	}
 	return fmt.Sprintf("%s pending: %s", held.ID, strings.Join(lines, ", "))
 }

@@ -21,6 +21,8 @@ type batch struct {
 	added       []inventory.Adjustment
 	doubtful    []HoldID // Trys that are about to be refused though their id was not found
 	caught      []Interception
+	telling     bool      // somebody is to hear of changes of state
+	passages    []passage // which are these
 }
 
 // heldRow is a reservation before and after the batch.
@@ -110,6 +112,9 @@ func (b *batch) call(op *Operation) Answer {
 		changed = b.extend(row, op.TTL)
 	}
 
+	if step.Next != from {
+		b.note(op, from, step.Next)
+	}
 	if step.Refusal != 0 {
 		return Answer{Err: refuse(step.Refusal, op.ID, row.snapshot(), shortages)}
 	}
@@ -130,10 +135,11 @@ func (b *batch) hold(op *Operation, row *heldRow) Answer {
 	row.after = Reservation{
 		HoldID: op.ID, State: step.Next, Lines: op.Lines, LineCount: len(op.Lines), Fingerprint: op.Fingerprint,
 		OnExpiry: op.OnExpiry, Reference: op.Reference,
-		CreatedAt: b.now, ExpiresAt: expires, NextCheckAt: expires,
+		CreatedAt: b.now, ExpiresAt: expires, NextCheckAt: expires, Trace: op.mark,
 	}
 	b.holds[op.ID] = row
 	b.move(op.Lines, step.Move)
+	b.note(op, None, step.Next)
 	return Answer{Reservation: row.snapshot()}
 }
 
@@ -187,6 +193,13 @@ func (b *batch) stockless(lines []Line) (inventory.Key, bool) {
 func (b *batch) catch(kind Interception) {
 	if kind != "" {
 		b.caught = append(b.caught, kind)
+	}
+}
+
+// note keeps a change of state for the log; it is told once the batch is committed.
+func (b *batch) note(op *Operation, from, to State) {
+	if b.telling {
+		b.passages = append(b.passages, passage{op.ID, from, to, op.By, op.mark})
 	}
 }
 

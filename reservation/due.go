@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"stockhold/internal/tracing"
 )
 
 // Due is a hold whose policy was due, and what became of it.
@@ -58,9 +60,11 @@ func (l *Ledger) RunDue(ctx context.Context, policy OnExpiry, limit int) ([]Due,
 }
 
 // attemptDue is one transaction over one page. On an error it tells which holds it met.
-func (l *Ledger) attemptDue(ctx context.Context, policy OnExpiry, call Call, limit int) ([]Due, error) {
+func (l *Ledger) attemptDue(ctx context.Context, policy OnExpiry, call Call, limit int) (due []Due, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.BatchTimeout)
 	defer cancel()
+	ctx, span := beginBatch(ctx, nil)
+	defer func() { endBatch(span, len(due), err) }()
 	began := time.Now()
 	tx, err := l.store.Begin(ctx)
 	if err != nil {
@@ -72,11 +76,12 @@ func (l *Ledger) attemptDue(ctx context.Context, policy OnExpiry, call Call, lim
 		return nil, err
 	}
 	ops := make([]*Operation, len(held))
+	mark := tracing.MarkOf(ctx)
 	for i, r := range held {
-		ops[i] = &Operation{Call: call, ID: r.HoldID, By: ByPolicy}
+		ops[i] = &Operation{Call: call, ID: r.HoldID, By: ByPolicy, mark: mark}
 	}
 	ops, _, held = cut(ops, held, l.opts.BatchLines) // the rest is still due on the next page
-	due := make([]Due, len(held))
+	due = make([]Due, len(held))
 	for i, r := range held {
 		due[i] = Due{HoldID: r.HoldID, NextCheckAt: r.NextCheckAt, Checks: r.Checks}
 	}
@@ -92,6 +97,11 @@ func (l *Ledger) attemptDue(ctx context.Context, policy OnExpiry, call Call, lim
 	}
 	l.committed(b, len(ops), time.Since(began))
 	reach(ops, "committed")
+	if tracing.On() {
+		linkTrys(ctx, held)
+	}
+	l.settler.link(ctx)
 	l.settler.add(b.views(), nil)
+	l.teller.add(b.passages)
 	return due, nil
 }

@@ -16,13 +16,14 @@ import (
 
 // LedgerOptions sizes the ledger. Zero fields take the defaults.
 type LedgerOptions struct {
-	Committers   int                 // transactions in flight at once; default 2. A store with one writer wants 1
+	Committers   int                 // most transactions in flight at once; default 2. A store with one writer wants 1
 	BatchLines   int                 // most lines in one transaction; default 4096
 	QueueLines   int                 // most lines waiting; beyond it calls are OVERLOADED; default 65536
 	QueueWait    time.Duration       // the longest that a call may have to wait for its transaction, as far as can be told when it comes; default 1 s
 	BatchTimeout time.Duration       // one transaction, from BEGIN to COMMIT's reply; default 5 s
 	OnHandLimit  int64               // most units a stock row may have; default 1e12
 	Random       func(n int64) int64 // a number in [0, n), for jitter and keys; default rand.Int64N
+	LogChanges   bool                // write a line at info for each change of a reservation's state; see SetLogChanges
 	Logger       *slog.Logger        // default slog.Default()
 }
 
@@ -57,30 +58,36 @@ const maxBatchOps = 1024
 // mutating call of the program, the sweeper's and the operator's included, goes
 // through it.
 //
-// Committers take whatever arrived while their last transaction was in flight,
-// so under light load a call waits for nobody, and under heavy load one row
-// lock and one fsync serve hundreds of calls.
+// A committer takes whatever arrived while the last transaction was in flight, so
+// under light load a call waits for nobody, and under heavy load one row lock
+// and one fsync serve hundreds of calls. See queue for when a second one helps.
 type Ledger struct {
 	store   Store
 	settler *settler
+	teller  *teller
 	opts    LedgerOptions
 	queue   *queue
 	slow    *slowLane
 	keys    keyring
 	pace    atomic.Int64 // moving average of a transaction's nanoseconds
+
+	onHandLimit atomic.Int64 // most units a stock row may have
 }
 
 // NewLedger makes a ledger over a store. What it commits is settled in the gate.
 func NewLedger(store Store, gate Gate, opts LedgerOptions) *Ledger {
 	opts = opts.withDefaults()
+	countFromZero()
 	l := &Ledger{
 		store:   store,
 		settler: newSettler(gate, opts.Logger),
+		teller:  newTeller(opts.Logger, opts.LogChanges),
 		opts:    opts,
-		slow:    newSlowLane(opts.QueueLines / 4),
+		slow:    newSlowLane(opts.QueueLines/4, batchSizes{opts.BatchLines, maxBatchOps}),
 	}
-	l.queue = newQueue(opts.QueueLines, l.drain)
+	l.queue = newQueue(opts.QueueLines, batchSizes{opts.BatchLines, maxBatchOps}, l.drain, l.patience)
 	l.pace.Store(int64(2 * time.Millisecond))
+	l.onHandLimit.Store(opts.OnHandLimit)
 	return l
 }
 
@@ -93,6 +100,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		group.Go(func() { pprof.Do(working, pprof.Labels("stockhold", name), work) })
 	}
 	start(&settling, "settler", l.settler.run)
+	start(&settling, "teller", l.teller.run)
 	for i := range l.opts.Committers {
 		start(&committers, fmt.Sprintf("committer %d", i), l.commitQueue)
 	}
@@ -103,12 +111,24 @@ func (l *Ledger) Run(ctx context.Context) error {
 	l.slow.queue.close()
 	committers.Wait()
 	l.settler.close()
+	l.teller.close()
 	settling.Wait()
 	return nil
 }
 
+// SetLogChanges begins or ends to write a line for each change of state.
+func (l *Ledger) SetLogChanges(on bool) { l.teller.on.Store(on) }
+
 // Pace is about how long a transaction takes at the moment.
 func (l *Ledger) Pace() time.Duration { return time.Duration(l.pace.Load()) }
+
+// patience is how long a transaction may take before another committer works
+// beside it on what has gathered meanwhile: far longer than usual, but never so
+// long that a row which stays locked, and makes long transactions usual, keeps
+// everybody else waiting.
+func (l *Ledger) patience() time.Duration {
+	return min(max(4*l.Pace(), 10*time.Millisecond), 50*time.Millisecond)
+}
 
 // drain is about how long the committers need for what is queued. Under light
 // load transactions are short, and it errs on the side of taking more.
@@ -120,17 +140,21 @@ func (l *Ledger) drain(ops, lines int) time.Duration {
 // Depth is how many lines wait to be written.
 func (l *Ledger) Depth() int { return l.queue.depth() + l.slow.queue.depth() }
 
+// mostRetryAfter is half of the longest that a caller is sent away for, so that
+// all are back soon after a stall is over.
+const mostRetryAfter = 2 * time.Second
+
 // retryAfter spreads callers that were turned away over the time that the
 // queue needs to drain.
 func (l *Ledger) retryAfter() time.Duration {
-	base := 20*l.Pace() + 50*time.Millisecond
+	base := min(20*l.Pace()+50*time.Millisecond, mostRetryAfter)
 	return base + time.Duration(l.opts.Random(int64(base)))
 }
 
 // commitQueue is one committer.
 func (l *Ledger) commitQueue(ctx context.Context) {
 	for {
-		ops, waited := l.queue.take(l.opts.BatchLines, maxBatchOps)
+		ops, waited := l.queue.take()
 		if ops == nil {
 			return
 		}
@@ -139,6 +163,7 @@ func (l *Ledger) commitQueue(ctx context.Context) {
 		fast, slow := l.slow.split(ops)
 		l.slowDown(slow)
 		l.run(ctx, fast, time.Time{})
+		l.queue.finished()
 	}
 }
 
@@ -242,6 +267,8 @@ var errSeen = fmt.Errorf("%w: an id appeared meanwhile", ErrConflict)
 func (l *Ledger) attempt(ctx context.Context, ops []*Operation, readAll, divert bool) (rest []*Operation, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.BatchTimeout)
 	defer cancel()
+	ctx, span := beginBatch(ctx, ops)
+	defer func() { endBatch(span, len(ops), err) }()
 	began := time.Now()
 	tx, err := l.store.Begin(ctx)
 	if err != nil {
@@ -275,7 +302,9 @@ func (l *Ledger) attempt(ctx context.Context, ops []*Operation, readAll, divert 
 		op.finish(answers[i])
 	}
 	reach(ops, "answered")
+	l.settler.link(ctx)
 	l.settleBatch(b, ops)
+	l.teller.add(b.passages)
 	return rest, nil
 }
 
@@ -306,7 +335,8 @@ func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Re
 		return nil, nil, err
 	}
 
-	b := newBatch(now, l.opts.OnHandLimit, held, stocks, adjustments)
+	b := newBatch(now, l.onHandLimit.Load(), held, stocks, adjustments)
+	b.telling = l.teller.wanted()
 	answers := make([]Answer, len(ops))
 	for i, op := range ops {
 		answers[i] = b.apply(op)
@@ -327,6 +357,7 @@ func (l *Ledger) decide(ctx context.Context, tx Tx, ops []*Operation, held []*Re
 		}
 	}
 	reach(ops, "sent")
+	defer timeCommit(time.Now())
 	return b, answers, tx.Commit(ctx)
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stockhold/internal/tracing"
 	"stockhold/inventory"
 )
 
@@ -36,6 +37,8 @@ type Operation struct {
 	doubted atomic.Bool // a COMMIT that it was in got no reply: it may have happened
 	slow    any         // the slow row that it was seen to touch, if it names none itself
 	ticket  *ticket
+	mark    *tracing.Mark // the call's place in its trace; nil where there is none
+	batch   *tracing.Mark // of the transaction that answers it; the same
 }
 
 // Deferral puts off the next check of an undecided hold. It does nothing if the

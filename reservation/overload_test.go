@@ -2,6 +2,7 @@ package reservation
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -11,18 +12,86 @@ import (
 // and takes it again once it has drained. An empty one takes everything.
 func TestQueueIsBoundedInTime(t *testing.T) {
 	const each = 100 * time.Millisecond
-	q := newQueue(1000, func(ops, _ int) time.Duration { return time.Duration(ops) * each })
+	q := newQueue(1000, batchSizes{lines: 1, ops: 1}, func(ops, _ int) time.Duration { return time.Duration(ops) * each }, forEver)
 	one := []*Operation{{}}
 	require.Empty(t, q.put(one, 0), "nothing is ahead")
 	require.NotEmpty(t, q.put(one, each-1))
 	require.Empty(t, q.put(one, each))
 	require.NotEmpty(t, q.put(one, each), "two are ahead")
 	require.Equal(t, 2, q.depth())
-	taken, _ := q.take(1, 1)
+	taken, _ := q.take()
 	require.Len(t, taken, 1)
 	require.Empty(t, q.put(one, each))
 	q.close()
 	require.NotEmpty(t, q.put(one, time.Hour))
+}
+
+func forEver() time.Duration { return time.Hour }
+
+// While one committer is at work, a second one waits until there is enough for a
+// whole transaction, or until the first takes too long.
+func TestASecondCommitterHelpsWhereNeeded(t *testing.T) {
+	noTime := func(int, int) time.Duration { return 0 }
+	some := func(n int) []*Operation {
+		ops := make([]*Operation, n)
+		for i := range ops {
+			ops[i] = &Operation{}
+		}
+		return ops
+	}
+	takes := func(q *queue) <-chan int {
+		taken := make(chan int, 1)
+		go func() {
+			ops, _ := q.take()
+			taken <- len(ops)
+		}()
+		return taken
+	}
+	t.Run("what arrives gathers for the first", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue(1000, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
+			require.Empty(t, q.put(some(1), 0))
+			require.Equal(t, 1, <-takes(q))
+			second := takes(q)
+			require.Empty(t, q.put(some(1), 0))
+			require.Empty(t, q.put(some(1), 0))
+			synctest.Wait()
+			require.Empty(t, second, "the first is at work")
+			q.finished()
+			require.Equal(t, 2, <-takes(q), "and takes all that gathered")
+			q.close()
+			require.Zero(t, <-second)
+		})
+	})
+	t.Run("a whole batch has gathered", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue(1000, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
+			require.Empty(t, q.put(some(1), 0))
+			require.Equal(t, 1, <-takes(q))
+			second := takes(q)
+			require.Empty(t, q.put(some(9), 0))
+			synctest.Wait()
+			require.Empty(t, second)
+			require.Empty(t, q.put(some(1), 0))
+			require.Equal(t, 10, <-second)
+			q.close()
+		})
+	})
+	t.Run("the first takes too long", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue(1000, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
+			require.Empty(t, q.put(some(1), 0))
+			require.Equal(t, 1, <-takes(q))
+			second := takes(q)
+			require.Empty(t, q.put(some(3), 0))
+			time.Sleep(time.Second - 1)
+			synctest.Wait()
+			require.Empty(t, second)
+			time.Sleep(1)
+			require.Equal(t, 3, <-second)
+			q.close()
+		})
+	})
 }
 
 // How long a queue takes is told from how long transactions take, how many run
@@ -33,4 +102,15 @@ func TestDrain(t *testing.T) {
 	require.Equal(t, 50*time.Millisecond, l.drain(maxBatchOps, maxBatchOps))
 	require.Equal(t, 500*time.Millisecond, l.drain(10*maxBatchOps, 10*maxBatchOps))
 	require.Equal(t, 100*time.Millisecond, l.drain(maxBatchOps, 8*maxBatchOps))
+}
+
+// However long transactions have become, neither does a second committer wait for
+// long, nor is a caller sent away for long.
+func TestAStallIsNotPassedOn(t *testing.T) {
+	l := NewLedger(nil, nil, LedgerOptions{})
+	l.pace.Store(int64(10 * time.Second))
+	require.LessOrEqual(t, l.patience(), 50*time.Millisecond)
+	for range 100 {
+		require.LessOrEqual(t, l.retryAfter(), 2*mostRetryAfter)
+	}
 }

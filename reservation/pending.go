@@ -3,6 +3,8 @@ package reservation
 import (
 	"context"
 	"time"
+
+	"stockhold/internal/tracing"
 )
 
 // Pending are operations on their way through the ledger.
@@ -19,6 +21,9 @@ func (l *Ledger) Submit(ctx context.Context, ops []*Operation) *Pending {
 	p := &Pending{ledger: l, ops: ops, ticket: newTicket(len(ops))}
 	for _, op := range ops {
 		op.ticket = p.ticket
+	}
+	if tracing.On() {
+		enter(ctx, ops)
 	}
 	if len(ops) == 0 {
 		return p
@@ -54,12 +59,15 @@ func (p *Pending) Wait(ctx context.Context) []Answer {
 			answers[i] = op.answer
 		case op.abandon():
 			p.ledger.settleHold(op)
-			answers[i] = Answer{Err: overloaded("no time was left to start", p.ledger.retryAfter())}
+			answers[i] = Answer{Err: overloaded(noTime, p.ledger.retryAfter())}
 		case op.phase.Load() == answered:
 			answers[i] = op.answer
 		default:
 			answers[i] = Answer{Err: ErrInDoubt}
 		}
+	}
+	if tracing.On() {
+		linkBack(ctx, p.ops, answers)
 	}
 	return answers
 }

@@ -2,12 +2,15 @@ package reservation
 
 import (
 	"context"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"stockhold/inventory"
 )
 
 // While the process is late, stopped calls wait longer and longer, up to the most;
@@ -62,5 +65,34 @@ func TestPressureWaits(t *testing.T) {
 		began = time.Now()
 		p.wait(gone)
 		require.Zero(t, time.Since(began))
+	})
+}
+
+// A row has a storm when many calls are stopped for it within a second, and for
+// a second after; calls for many rows, few for each, are none.
+func TestAStormIsForOneRow(t *testing.T) {
+	lines := func(skus ...int) (lines []Line) {
+		for _, sku := range skus {
+			lines = append(lines, Line{Key: inventory.Key{Location: "default", SKU: strconv.Itoa(sku)}, Quantity: 1})
+		}
+		return lines
+	}
+	one := []int{0}
+	synctest.Test(t, func(t *testing.T) {
+		p := &pressure{}
+		for sku := range 2 * stormRows {
+			require.False(t, p.storm(lines(sku), one))
+		}
+		time.Sleep(time.Second)
+		for range stormRate {
+			require.False(t, p.storm(lines(1), one))
+		}
+		require.True(t, p.storm(lines(1), one))
+		require.True(t, p.storm(lines(2, 1), []int{0, 1}), "one of its lines is in the storm")
+		require.False(t, p.storm(lines(2, 1), one), "it is not stopped for that line")
+		time.Sleep(time.Second)
+		require.True(t, p.storm(lines(1), one), "it was one a second ago")
+		time.Sleep(2 * time.Second)
+		require.False(t, p.storm(lines(1), one), "it is over")
 	})
 }

@@ -8,19 +8,34 @@ import (
 // queue holds operations until a committer takes them, in arrival order. It is
 // bounded in lines and in time: what does not fit, or would wait longer than it
 // may, is refused at once rather than late.
+//
+// While one committer is at work, what arrives gathers for its next transaction,
+// since few large ones cost less than many small ones and are answered as soon.
+// Another one helps only where that cannot be enough: when a whole batch has
+// gathered, or when the transaction under way takes far longer than usual (a
+// locked row, a stall).
 type queue struct {
-	drain  func(ops, lines int) time.Duration // about how long so much takes to be written
-	mu     sync.Mutex
-	filled *sync.Cond
-	ops    []*Operation
-	since  []time.Time // when each was put
-	lines  int
-	limit  int
-	closed bool
+	sizes    batchSizes
+	limit    int                                // lines
+	drain    func(ops, lines int) time.Duration // about how long so much takes to be written
+	patience func() time.Duration               // how long a transaction may take before another committer helps
+
+	mu      sync.Mutex
+	filled  *sync.Cond
+	ops     []*Operation
+	since   []time.Time // when each was put
+	lines   int
+	working int         // committers that have taken and not finished
+	late    bool        // what is under way takes longer than patience
+	alarm   *time.Timer // sets late; nil before its first use
+	closed  bool
 }
 
-func newQueue(limit int, drain func(ops, lines int) time.Duration) *queue {
-	q := &queue{limit: limit, drain: drain}
+// batchSizes are the most that one transaction carries.
+type batchSizes struct{ lines, ops int }
+
+func newQueue(limit int, sizes batchSizes, drain func(ops, lines int) time.Duration, patience func() time.Duration) *queue {
+	q := &queue{sizes: sizes, limit: limit, drain: drain, patience: patience}
 	q.filled = sync.NewCond(&q.mu)
 	return q
 }
@@ -28,7 +43,7 @@ func newQueue(limit int, drain func(ops, lines int) time.Duration) *queue {
 // put appends the operations together, or none of them and says why. within is
 // how long they may wait. An empty queue takes any call, so that no limit makes
 // a large call impossible.
-func (q *queue) put(ops []*Operation, within time.Duration) (refused string) {
+func (q *queue) put(ops []*Operation, within time.Duration) (refused overload) {
 	lines := 0
 	for _, op := range ops {
 		lines += op.weight()
@@ -38,36 +53,70 @@ func (q *queue) put(ops []*Operation, within time.Duration) (refused string) {
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
-		return "the ledger is closing"
+		return queueClosed
 	case q.lines > 0 && q.lines+lines > q.limit:
-		return "the queue is full"
+		return queueFull
 	case q.lines > 0 && q.drain(len(q.ops), q.lines) > within:
-		return "the queue is too long for the time there is"
+		return queueSlow
 	}
+	first := len(q.ops) == 0
 	q.ops = append(q.ops, ops...)
 	for range ops {
 		q.since = append(q.since, now)
 	}
 	q.lines += lines
-	q.filled.Signal()
+	if q.ready() {
+		q.filled.Signal()
+	} else if first {
+		q.watch()
+	}
 	return ""
 }
 
-// take waits for operations and takes what is there, up to so many lines and
-// operations (but always one). It returns nil once the queue is closed and empty.
-func (q *queue) take(mostLines, mostOps int) (ops []*Operation, waited time.Duration) {
+// ready says that a committer that is free is to take what is there.
+func (q *queue) ready() bool {
+	switch {
+	case len(q.ops) == 0:
+		return false
+	case q.working == 0 || q.late || q.closed:
+		return true
+	default:
+		return q.lines >= q.sizes.lines || len(q.ops) >= q.sizes.ops
+	}
+}
+
+// watch calls for help if nobody takes what is there within the patience.
+func (q *queue) watch() {
+	if q.alarm == nil {
+		q.alarm = time.AfterFunc(q.patience(), q.callForHelp)
+	} else {
+		q.alarm.Reset(q.patience())
+	}
+}
+
+func (q *queue) callForHelp() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.ops) == 0 {
+	q.late = true
+	q.filled.Signal()
+}
+
+// take waits for operations and takes what is there, as much as one transaction
+// carries (but always one). It returns nil once the queue is closed and empty.
+// Whoever took something says so when it is finished.
+func (q *queue) take() (ops []*Operation, waited time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.ready() {
 		if q.closed {
 			return nil, 0
 		}
 		q.filled.Wait()
 	}
 	n, lines := 0, 0
-	for n < len(q.ops) && n < mostOps {
+	for n < len(q.ops) && n < q.sizes.ops {
 		w := q.ops[n].weight()
-		if n > 0 && lines+w > mostLines {
+		if n > 0 && lines+w > q.sizes.lines {
 			break
 		}
 		lines += w
@@ -77,10 +126,24 @@ func (q *queue) take(mostLines, mostOps int) (ops []*Operation, waited time.Dura
 	waited = time.Since(q.since[0])
 	clear(q.ops[:n])
 	q.ops, q.since, q.lines = q.ops[n:], q.since[n:], q.lines-lines
-	if len(q.ops) > 0 {
+	q.working++
+	q.late = false
+	switch {
+	case q.ready():
 		q.filled.Signal()
+	case len(q.ops) > 0:
+		q.watch()
+	case q.alarm != nil:
+		q.alarm.Stop()
 	}
 	return ops, waited
+}
+
+// finished is for a committer that is done with what it took, and takes again.
+func (q *queue) finished() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.working--
 }
 
 // close lets the committers finish what is queued and refuses the rest.
@@ -88,6 +151,9 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
+	if q.alarm != nil {
+		q.alarm.Stop()
+	}
 	q.filled.Broadcast()
 }
 

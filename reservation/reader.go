@@ -3,6 +3,7 @@ package reservation
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime/pprof"
 	"sync"
 	"time"
@@ -127,7 +128,7 @@ func (r *reader) look(ctx context.Context, keys []inventory.Key, ids []HoldID) (
 	select {
 	case r.waiting <- l:
 	case <-ctx.Done():
-		return nil, overloaded("no time was left to look it up", 0)
+		return nil, overloaded(noTimeToLook, lookAgainIn())
 	}
 	select {
 	case <-l.done:
@@ -136,6 +137,9 @@ func (r *reader) look(ctx context.Context, keys []inventory.Key, ids []HoldID) (
 		}
 		return l, nil
 	case <-ctx.Done():
-		return nil, overloaded("no time was left to look it up", 0)
+		return nil, overloaded(noTimeToLook, lookAgainIn())
 	}
 }
+
+// lookAgainIn is when to come back if there was no time for a lookup.
+func lookAgainIn() time.Duration { return 100*time.Millisecond + rand.N(200*time.Millisecond) }

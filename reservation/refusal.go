@@ -83,11 +83,6 @@ var (
 	ErrInDoubt = errors.New("the deadline passed while the call was being written: it may have happened, repeat it with the same id")
 )
 
-// overloaded refuses work that was not begun, and never will be.
-func overloaded(why string, retryAfter time.Duration) *Refusal {
-	return &Refusal{Reason: Overloaded, Message: "overloaded: " + why + "; nothing was done", RetryAfter: retryAfter}
-}
-
 func insufficient(short []inventory.Shortage) *Refusal {
 	first := short[0]
 	return &Refusal{Reason: InsufficientStock, Shortages: short,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"stockhold/internal/tracing"
 	"stockhold/inventory"
 )
 
@@ -32,9 +33,10 @@ type Reservation struct {
 	ExpiresAt   time.Time // when policy or check-back may act; changes nothing by itself. Zero for a tombstone
 	ResolvedAt  time.Time // the latest change of state; zero while RESERVED
 	ResolvedBy  Resolver
-	NextCheckAt time.Time // when the sweeper looks next; zero once it need not
-	Checks      int       // check-backs that ended without a decision
-	ParkedAt    time.Time // since when an operator should look; zero if not
+	NextCheckAt time.Time     // when the sweeper looks next; zero once it need not
+	Checks      int           // check-backs that ended without a decision
+	ParkedAt    time.Time     // since when an operator should look; zero if not
+	Trace       *tracing.Mark // the Try's place in its trace, if that was sampled; nil otherwise
 }
 
 // Parked reports whether the hold waits for an operator.

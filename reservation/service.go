@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Limits      Limits                  // default DefaultLimits()
 	Ledger      LedgerOptions           // see there
-	Readers     int                     // reads behind refusals in flight at once; default 2
+	Readers     int                     // reads behind refusals in flight at once; default 1
 	MaxStopped  int                     // Trys whom the gate would refuse that are looked up at once; those beyond are OVERLOADED; default 512
 	Late        func() time.Duration    // how late the process is with its work at the moment: calls that the gate would stop then wait; default never
 	CallTimeout time.Duration           // the longest a call may take, whatever its own deadline; default 10 s
@@ -34,6 +34,7 @@ type Service struct {
 	ledger *Ledger
 	reader *reader
 	opts   Options
+	rules  atomic.Pointer[Rules]
 
 	stopped  atomic.Int64 // Trys that the gate would refuse, under way
 	pressure pressure
@@ -51,8 +52,9 @@ func New(store Store, gate Gate, opts Options) *Service {
 		opts.Logger = slog.Default()
 	}
 	opts.Ledger.Logger = opts.Logger
-	opts.Ledger.OnHandLimit = opts.Limits.OnHand
-	return &Service{store: store, gate: gate, ledger: NewLedger(store, gate, opts.Ledger), reader: newReader(store, defaultTo(opts.Readers, 2)), pressure: pressure{late: opts.Late}, opts: opts}
+	s := &Service{store: store, gate: gate, ledger: NewLedger(store, gate, opts.Ledger), reader: newReader(store, defaultTo(opts.Readers, 1)), pressure: pressure{late: opts.Late}, opts: opts}
+	s.SetRules(Rules{Limits: opts.Limits, HasDecider: opts.HasDecider})
+	return s
 }
 
 // Run works until ctx ends, then finishes what was begun. Calls need it running.
@@ -72,9 +74,6 @@ func (s *Service) Run(ctx context.Context) error {
 // Ledger is where the sweeper sends what it decided.
 func (s *Service) Ledger() *Ledger { return s.ledger }
 
-// Limits are those in force.
-func (s *Service) Limits() Limits { return s.opts.Limits }
-
 // Request asks something of a reservation that exists, or of whose id at least
 // the caller is sure: Confirm, ConfirmAny, Cancel, CancelKnown, Extend, Fulfill, Return.
 type Request struct {
@@ -89,27 +88,32 @@ type Request struct {
 func (s *Service) Do(ctx context.Context, requests []Request) []Answer {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.CallTimeout)
 	defer cancel()
-	return s.forward(ctx, len(requests), func(i int) (*Operation, error) { return s.operation(requests[i]) })
+	rules := s.rules.Load()
+	return s.forward(ctx, rules, len(requests), func(i int) (*Operation, error) { return rules.operation(requests[i]) })
 }
 
 // Change answers corrections of on_hand, in order. A change without an id gets one.
 func (s *Service) Change(ctx context.Context, changes []inventory.Change) []Answer {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.CallTimeout)
 	defer cancel()
-	return s.forward(ctx, len(changes), func(i int) (*Operation, error) {
+	rules := s.rules.Load()
+	return s.forward(ctx, rules, len(changes), func(i int) (*Operation, error) {
 		change := changes[i]
 		change.Key.Location = defaultTo(change.Key.Location, DefaultName)
 		if change.ID == "" {
 			change.ID = "auto-" + uuid.NewString()
 		}
-		c := checker{limits: s.opts.Limits}
+		c := rules.checker()
 		c.change(change)
 		return &Operation{Change: &change}, c.refusal()
 	})
 }
 
 // forward sends well-formed operations to the ledger and answers the others.
-func (s *Service) forward(ctx context.Context, n int, build func(int) (*Operation, error)) []Answer {
+func (s *Service) forward(ctx context.Context, rules *Rules, n int, build func(int) (*Operation, error)) []Answer {
+	if err := rules.size(n); err != nil {
+		return refuseAll(n, err)
+	}
 	answers := make([]Answer, n)
 	ops := make([]*Operation, 0, n)
 	at := make([]int, 0, n)
@@ -129,14 +133,14 @@ func (s *Service) forward(ctx context.Context, n int, build func(int) (*Operatio
 }
 
 // operation checks a request and puts it into the ledger's terms.
-func (s *Service) operation(r Request) (*Operation, error) {
+func (rules *Rules) operation(r Request) (*Operation, error) {
 	op := &Operation{Call: r.Call, ID: withDefaults(r.ID), By: defaultTo(r.By, ByCaller), Reason: r.Reason, TTL: r.TTL.Truncate(time.Microsecond)}
-	c := checker{limits: s.opts.Limits}
+	c := rules.checker()
 	c.holdID(op.ID)
 	c.text("reason", op.Reason)
 	switch r.Call {
 	case Extend:
-		op.TTL = defaultTo(op.TTL, s.opts.Limits.DefaultTTL)
+		op.TTL = defaultTo(op.TTL, rules.Limits.DefaultTTL)
 		c.ttl(op.TTL)
 	case Confirm, ConfirmAny, Cancel, CancelKnown, Fulfill, Return:
 	default:
@@ -153,7 +157,7 @@ func withDefaults(id HoldID) HoldID {
 // Get reads one reservation.
 func (s *Service) Get(ctx context.Context, id HoldID) (*Reservation, error) {
 	id = withDefaults(id)
-	c := checker{limits: s.opts.Limits}
+	c := s.rules.Load().checker()
 	c.holdID(id)
 	if err := c.refusal(); err != nil {
 		return nil, err
@@ -174,7 +178,7 @@ func (s *Service) Get(ctx context.Context, id HoldID) (*Reservation, error) {
 // a page may be short, even empty, before that.
 func (s *Service) List(ctx context.Context, filter Filter, after int64, limit int) (page []*Reservation, next int64, err error) {
 	filter.Owner = defaultTo(filter.Owner, DefaultName)
-	c := checker{limits: s.opts.Limits}
+	c := s.rules.Load().checker()
 	c.id("owner", filter.Owner)
 	if filter.SKU != "" {
 		c.sku("sku", filter.SKU)
@@ -182,7 +186,7 @@ func (s *Service) List(ctx context.Context, filter Filter, after int64, limit in
 	if filter.Location != "" {
 		c.id("location_id", filter.Location)
 	}
-	limit = s.pageSize(&c, limit)
+	limit = pageSize(&c, limit)
 	if err := c.refusal(); err != nil {
 		return nil, 0, err
 	}
@@ -195,7 +199,7 @@ func (s *Service) List(ctx context.Context, filter Filter, after int64, limit in
 // GetStock reads one stock row from the ledger.
 func (s *Service) GetStock(ctx context.Context, key inventory.Key) (inventory.Stock, error) {
 	key.Location = defaultTo(key.Location, DefaultName)
-	c := checker{limits: s.opts.Limits}
+	c := s.rules.Load().checker()
 	c.sku("sku", key.SKU)
 	c.id("location_id", key.Location)
 	if err := c.refusal(); err != nil {
@@ -215,14 +219,14 @@ func (s *Service) GetStock(ctx context.Context, key inventory.Key) (inventory.St
 
 // ListStock reads a page of stock rows after a key, in key order.
 func (s *Service) ListStock(ctx context.Context, sku, location string, after inventory.Key, limit int) ([]inventory.Stock, error) {
-	c := checker{limits: s.opts.Limits}
+	c := s.rules.Load().checker()
 	if sku != "" {
 		c.sku("sku", sku)
 	}
 	if location != "" {
 		c.id("location_id", location)
 	}
-	limit = s.pageSize(&c, limit)
+	limit = pageSize(&c, limit)
 	if err := c.refusal(); err != nil {
 		return nil, err
 	}
@@ -235,9 +239,9 @@ func (s *Service) ListStock(ctx context.Context, sku, location string, after inv
 // PageSize is the number of items of a page that names none.
 const PageSize = 50
 
-func (s *Service) pageSize(c *checker, limit int) int {
+func pageSize(c *checker, limit int) int {
 	limit = defaultTo(limit, PageSize)
-	c.between("page_size", int64(limit), 1, int64(s.opts.Limits.PageSize))
+	c.between("page_size", int64(limit), 1, int64(c.limits.PageSize))
 	return limit
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stockhold/internal/crashpoint"
+	"stockhold/internal/tracing"
 	"stockhold/inventory"
 )
 
@@ -31,6 +32,7 @@ type settler struct {
 	wake   *sync.Cond
 	views  map[inventory.Key]inventory.View
 	holds  map[HoldID]struct{}
+	links  *tracing.Links // the transactions that it is about to tell of; nil where none is traced
 	closed bool
 }
 
@@ -58,14 +60,29 @@ func (s *settler) add(views []inventory.View, holds []HoldID) {
 	s.wake.Signal()
 }
 
+// link notes which transaction the next views and holds come from.
+func (s *settler) link(ctx context.Context) {
+	if mark := tracing.MarkOf(ctx); mark != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.links == nil {
+			s.links = &tracing.Links{}
+		}
+		s.links.Add(mark)
+	}
+}
+
 // run settles until close, and what is left then.
 func (s *settler) run(ctx context.Context) {
 	for {
-		views, holds := s.next()
+		views, holds, links := s.next()
 		if views == nil && holds == nil {
 			return
 		}
 		within, cancel := context.WithTimeout(ctx, settleTimeout)
+		if links != nil {
+			within = links.Within(within)
+		}
 		err := s.gate.Settle(within, views, holds)
 		cancel()
 		if err != nil {
@@ -78,12 +95,12 @@ func (s *settler) run(ctx context.Context) {
 }
 
 // next waits for something to settle; nothing comes back once closed and empty.
-func (s *settler) next() ([]inventory.View, []HoldID) {
+func (s *settler) next() ([]inventory.View, []HoldID, *tracing.Links) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.views)+len(s.holds) == 0 {
 		if s.closed {
-			return nil, nil
+			return nil, nil, nil
 		}
 		s.wake.Wait()
 	}
@@ -97,7 +114,9 @@ func (s *settler) next() ([]inventory.View, []HoldID) {
 	}
 	clear(s.views)
 	clear(s.holds)
-	return views, holds
+	links := s.links
+	s.links = nil
+	return views, holds, links
 }
 
 func (s *settler) close() {

@@ -22,8 +22,10 @@ type slowLane struct {
 	until map[any]time.Time // by inventory.Key or HoldID
 }
 
-func newSlowLane(limit int) *slowLane {
-	return &slowLane{queue: newQueue(limit, func(int, int) time.Duration { return 0 }), until: map[any]time.Time{}}
+func newSlowLane(limit int, sizes batchSizes) *slowLane {
+	noTime := func(int, int) time.Duration { return 0 }
+	alone := func() time.Duration { return time.Hour }
+	return &slowLane{queue: newQueue(limit, sizes, noTime, alone), until: map[any]time.Time{}}
 }
 
 // mark notes rows that are locked.
@@ -163,7 +165,7 @@ func (l *Ledger) slowDown(ops []*Operation) {
 // row share a transaction, and its fate: one time-out answers them all.
 func (l *Ledger) commitSlowLane(ctx context.Context) {
 	for {
-		ops, _ := l.slow.queue.take(l.opts.BatchLines, maxBatchOps)
+		ops, _ := l.slow.queue.take()
 		if ops == nil {
 			return
 		}
@@ -174,6 +176,7 @@ func (l *Ledger) commitSlowLane(ctx context.Context) {
 				l.runSlow(ctx, group)
 			}
 		}
+		l.slow.queue.finished()
 	}
 }
 

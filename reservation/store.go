@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"stockhold/internal/tracing"
 	"stockhold/inventory"
 )
 
@@ -139,7 +140,8 @@ type Claim struct {
 	ExpiresAt time.Time
 	Checks    int
 	Parked    bool
-	Lease     time.Time // the next_check_at that this claim wrote
+	Lease     time.Time     // the next_check_at that this claim wrote
+	Trace     *tracing.Mark // the Try's place in its trace; see Reservation
 }
 
 // Retention says how long what has ended is kept, from its latest change of state.
@@ -153,6 +155,7 @@ type Retention struct {
 // Undecided is what the sweeper has before it.
 type Undecided struct {
 	Overdue int           // holds past their expiry (no more than the limit are counted)
+	Asked   int           // of these, checked at least once without a decision
 	Parked  int           // of these, shown to an operator
 	Oldest  time.Duration // how long the oldest of them is past its expiry
 }

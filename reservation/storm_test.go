@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -31,19 +32,23 @@ func (r *heldReads) Stocks(ctx context.Context, keys []inventory.Key) ([]invento
 }
 
 // A storm on something that is sold out has only so much room: beyond it, calls
-// that the gate would refuse are turned away unread, while those that it lets
-// through go on.
+// that the gate would refuse are turned away unread. Those that it lets through go
+// on, and so do those that it stops for other goods, if the ledger has them.
 func TestStormLeavesRoom(t *testing.T) {
-	const room = 4
+	const (
+		calm = 100 // calls in a second for one row that are no storm yet
+		room = 4   // for those in a storm
+		away = 36
+	)
 	opened, err := store.OpenSQLite(filepath.Join(t.TempDir(), "ledger.db"), store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, opened.Close()) })
 	_, err = opened.Migrate(t.Context())
 	require.NoError(t, err)
 	reads := &heldReads{Store: opened, begun: make(chan struct{}, 1), let: make(chan struct{})}
-	service := reservation.New(reads, soldOut("B"), reservation.Options{MaxStopped: room})
+	service := reservation.New(reads, soldOut{"B", "C"}, reservation.Options{MaxStopped: room})
 	run(t, service)
-	for _, sku := range []string{"A", "B"} {
+	for _, sku := range []string{"A", "B", "C"} {
 		change := inventory.Change{Key: key(sku), Set: true, Amount: 1}
 		require.NoError(t, service.Change(t.Context(), []inventory.Change{change})[0].Err)
 	}
@@ -52,34 +57,39 @@ func TestStormLeavesRoom(t *testing.T) {
 	let := sync.OnceFunc(func() { close(reads.let) })
 	defer storm.Wait()
 	defer let()
-	answers := make(chan error, 10*room)
-	for i := range 10 * room {
+	answers := make(chan error, calm+room+away)
+	for i := range calm + room + away {
 		storm.Go(func() {
 			answers <- service.Try(t.Context(), []reservation.TryRequest{{ID: id(fmt.Sprint(i)), Lines: []inventory.Line{line("B", 2)}}})[0].Err
 		})
 	}
-	for range 9 * room { // those for whom there is no room, while nobody is let go
+	for range away { // those for whom there is no room, while nobody is let go
 		refusal := requireReason(t, reservation.Overloaded, <-answers)
 		require.Positive(t, refusal.RetryAfter)
 	}
 	<-reads.begun
 	require.NoError(t, service.Try(t.Context(), []reservation.TryRequest{{ID: id("other"), Lines: []inventory.Line{line("A", 1)}}})[0].Err)
+	stopped := make(chan error, 1)
+	storm.Go(func() {
+		stopped <- service.Try(t.Context(), []reservation.TryRequest{{ID: id("spoken-for"), Lines: []inventory.Line{line("C", 1)}}})[0].Err
+	})
 	let()
-	for range room {
+	require.NoError(t, <-stopped)
+	for range calm + room {
 		requireReason(t, reservation.InsufficientStock, <-answers)
 	}
 	requireReason(t, reservation.InsufficientStock,
 		service.Try(t.Context(), []reservation.TryRequest{{ID: id("later"), Lines: []inventory.Line{line("B", 2)}}})[0].Err)
 }
 
-// soldOut is a gate that stops whoever wants one sku.
-type soldOut string
+// soldOut is a gate that stops whoever wants one of some skus.
+type soldOut []string
 
 func (g soldOut) Freeze(_ context.Context, holds []inventory.Hold) []inventory.Freeze {
 	out := make([]inventory.Freeze, len(holds))
 	for i, h := range holds {
 		for j, l := range h.Lines {
-			if l.SKU == string(g) {
+			if slices.Contains(g, l.SKU) {
 				out[i].Outcome = inventory.Insufficient
 				out[i].Lines = append(out[i].Lines, j)
 			}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"stockhold/internal/crashpoint"
+	"stockhold/internal/tracing"
 	"stockhold/inventory"
 )
 
@@ -24,7 +25,7 @@ type try struct {
 	op      *Operation
 	answer  *Answer
 	outcome inventory.Outcome
-	lines   []int // not loaded, or short
+	stormy  bool // many more were stopped for the same row lately
 }
 
 // Try answers requests for holds, in order; they are independent of each other.
@@ -35,10 +36,14 @@ type try struct {
 func (s *Service) Try(ctx context.Context, requests []TryRequest) []Answer {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.CallTimeout)
 	defer cancel()
+	rules := s.rules.Load()
+	if err := rules.size(len(requests)); err != nil {
+		return refuseAll(len(requests), err)
+	}
 	answers := make([]Answer, len(requests))
 	tries := make([]*try, 0, len(requests))
 	for i, request := range requests {
-		op, err := s.tryOperation(request)
+		op, err := rules.tryOperation(request)
 		if err != nil {
 			answers[i].Err = err
 			continue
@@ -52,21 +57,23 @@ func (s *Service) Try(ctx context.Context, requests []TryRequest) []Answer {
 			sent = append(sent, s.submit(ctx, tries))
 		}
 	}
-	crashpoint.Reach("try.received")
-	ready, unloaded, short := s.freeze(ctx, tries)
-	send(ready)
-	if len(unloaded) > 0 {
-		known, fits := s.judge(ctx, unloaded)
-		ready, still, shortNow := s.freeze(ctx, fits)
-		send(append(append(known, ready...), still...)) // a gate that forgets at once: the ledger decides
-		short = append(short, shortNow...)
+	if tracing.On() && len(tries) == 1 {
+		describe(ctx, tries[0].op.ID)
 	}
-	if len(short) > 0 {
-		admitted := s.admit(short)
-		s.pressure.wait(ctx)
-		known, fits := s.judge(ctx, admitted)
+	crashpoint.Reach("try.received")
+	ready, short := s.freeze(ctx, tries)
+	send(ready)
+	lookUp := func(short []*try) {
+		known, fits := s.judge(ctx, short)
 		send(known)
 		send(s.freezeLater(ctx, fits))
+	}
+	calm, stormy := apart(short)
+	lookUp(calm)
+	if len(stormy) > 0 {
+		admitted := s.admit(stormy)
+		s.pressure.wait(ctx)
+		lookUp(admitted)
 		s.stopped.Add(-int64(len(admitted)))
 	}
 	for _, submission := range sent {
@@ -75,8 +82,20 @@ func (s *Service) Try(ctx context.Context, requests []TryRequest) []Answer {
 	return answers
 }
 
-// admit lets only so many of those whom the gate would refuse be looked up at
-// once, and turns the others away. A storm on something that is sold out may
+// apart tells those that were stopped in a storm from the others.
+func apart(short []*try) (calm, stormy []*try) {
+	for _, t := range short {
+		if t.stormy {
+			stormy = append(stormy, t)
+		} else {
+			calm = append(calm, t)
+		}
+	}
+	return calm, stormy
+}
+
+// admit lets only so many of those who are stopped in a storm wait and be looked
+// up at once, and turns the others away. A storm on something that is sold out may
 // slow itself down, but must leave room for everybody else.
 func (s *Service) admit(short []*try) []*try {
 	n := int64(len(short))
@@ -85,7 +104,7 @@ func (s *Service) admit(short []*try) []*try {
 	}
 	s.stopped.Add(-n)
 	for _, t := range short {
-		t.answer.Err = overloaded("too many ask for what is nearly or quite sold out", s.ledger.retryAfter())
+		t.answer.Err = overloaded(soldOut, s.ledger.retryAfter())
 	}
 	return nil
 }
@@ -104,8 +123,7 @@ func (s *Service) freezeLater(ctx context.Context, tries []*try) []*try {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	ready, unloaded, short := s.freeze(ctx, tries)
-	ready = append(ready, unloaded...)
+	ready, short := s.freeze(ctx, tries)
 	if len(short) > 0 {
 		known, fits := s.judge(ctx, short)
 		gateOverturned.Add(ctx, int64(len(fits)))
@@ -115,10 +133,15 @@ func (s *Service) freezeLater(ctx context.Context, tries []*try) []*try {
 }
 
 // freeze asks the gate for all tries at once. Ready ones may go to the ledger:
-// frozen, pending already, or past a gate that is away.
-func (s *Service) freeze(ctx context.Context, tries []*try) (ready, unloaded, short []*try) {
+// frozen, pending already, past a gate that is away, or of rows that the gate
+// does not know: the ledger decides on those, and its settlement loads them. To
+// load them first would cost a cold row two more round trips and spare the
+// ledger nothing but the calls of one batch. Where many ask for a row and it is
+// not loaded all the same, which is so for skus that nobody knows, they are looked
+// up first.
+func (s *Service) freeze(ctx context.Context, tries []*try) (ready, short []*try) {
 	if len(tries) == 0 {
-		return nil, nil, nil
+		return nil, nil
 	}
 	holds := make([]inventory.Hold, len(tries))
 	for i, t := range tries {
@@ -127,11 +150,16 @@ func (s *Service) freeze(ctx context.Context, tries []*try) (ready, unloaded, sh
 	skipped := 0
 	for i, result := range s.gate.Freeze(ctx, holds) {
 		t := tries[i]
-		t.outcome, t.lines = result.Outcome, result.Lines
+		t.outcome, t.stormy = result.Outcome, false
 		switch result.Outcome {
 		case inventory.NotLoaded:
-			unloaded = append(unloaded, t)
+			if t.stormy = s.pressure.storm(t.op.Lines, result.Lines); t.stormy {
+				short = append(short, t)
+			} else {
+				ready = append(ready, t)
+			}
 		case inventory.Insufficient:
+			t.stormy = s.pressure.storm(t.op.Lines, result.Lines)
 			short = append(short, t)
 		case inventory.Away:
 			skipped++
@@ -144,12 +172,12 @@ func (s *Service) freeze(ctx context.Context, tries []*try) (ready, unloaded, sh
 		}
 	}
 	if skipped > 0 {
-		gateSkipped.Add(ctx, int64(skipped))
+		countSkipped(ctx, skipped)
 	}
 	if crashpoint.Enabled && len(ready) > 0 {
 		crashpoint.Reach("try.frozen")
 	}
-	return ready, unloaded, short
+	return ready, short
 }
 
 // judge reads the ledger about tries that the gate would stop. Those of a known
@@ -247,7 +275,7 @@ func (s submission) wait(ctx context.Context) {
 
 // tryOperation checks a request, fills in the defaults and puts it into the
 // ledger's terms.
-func (s *Service) tryOperation(r TryRequest) (*Operation, error) {
+func (rules *Rules) tryOperation(r TryRequest) (*Operation, error) {
 	lines := make([]Line, len(r.Lines))
 	for i, line := range r.Lines {
 		line.Location = defaultTo(line.Location, DefaultName)
@@ -255,17 +283,17 @@ func (s *Service) tryOperation(r TryRequest) (*Operation, error) {
 	}
 	op := &Operation{
 		Call: Try, By: ByCaller, ID: withDefaults(r.ID),
-		TTL:       defaultTo(r.TTL.Truncate(time.Microsecond), s.opts.Limits.DefaultTTL),
+		TTL:       defaultTo(r.TTL.Truncate(time.Microsecond), rules.Limits.DefaultTTL),
 		OnExpiry:  r.OnExpiry,
 		Reference: r.Reference,
 		NotAfter:  r.NotAfter,
 	}
-	c := checker{limits: s.opts.Limits}
+	c := rules.checker()
 	c.holdID(op.ID)
 	op.Lines = c.lines(lines)
 	c.ttl(op.TTL)
 	c.text("reference", op.Reference)
-	switch asks := s.opts.HasDecider(op.ID.Owner); {
+	switch asks := rules.HasDecider(op.ID.Owner); {
 	case op.OnExpiry > ConfirmOnExpiry:
 		c.fault("on_expiry", "is %d, which is not a policy", op.OnExpiry)
 	case op.OnExpiry == AskOwner && !asks:

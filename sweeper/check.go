@@ -16,6 +16,7 @@ import (
 func (s *Sweeper) checkBack(ctx context.Context, report *Report, asked *memory) (more bool, err error) {
 	began := time.Now()
 	for range pagesPerPass {
+		s.adopt()
 		claims, err := s.claim(ctx)
 		if err != nil {
 			return false, fmt.Errorf("claim holds to ask about: %w", err)

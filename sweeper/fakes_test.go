@@ -46,7 +46,7 @@ func (f *fakeStore) Purge(_ context.Context, _ reservation.Retention, limit int)
 
 func (f *fakeStore) Undecided(context.Context, int) (reservation.Undecided, error) {
 	f.looks++
-	return reservation.Undecided{Overdue: 7, Parked: 2, Oldest: 90 * time.Second}, nil
+	return reservation.Undecided{Overdue: 7, Asked: 3, Parked: 2, Oldest: 90 * time.Second}, nil
 }
 
 type fakeLedger struct {

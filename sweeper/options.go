@@ -13,7 +13,7 @@ import (
 // Options shape a sweeper. Zero fields take the defaults.
 type Options struct {
 	Interval time.Duration // between two passes of Run while nothing is due; default 1 s
-	Page     int           // holds in one page; default 200, at most 500: callers share the ledger's queue
+	Page     int           // holds in one page, and one transaction; default 500, which is the most: callers may want the same rows
 
 	Lease          time.Duration // how long a claimed hold is left to the sweeper that claimed it; default 30 s
 	RequestTimeout time.Duration // one request to a decider; default 5 s, at most a third of Lease
@@ -38,7 +38,7 @@ const day = 24 * time.Hour
 
 func (o Options) withDefaults() Options {
 	set(&o.Interval, time.Second)
-	set(&o.Page, 200)
+	set(&o.Page, maxPage)
 	set(&o.Lease, 30*time.Second)
 	set(&o.RequestTimeout, 5*time.Second)
 	set(&o.Questions, 100)

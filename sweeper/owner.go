@@ -9,6 +9,7 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
+	"stockhold/internal/tracing"
 	"stockhold/reservation"
 )
 
@@ -43,6 +44,7 @@ func newOwner(name string, decider Decider, opts Options, metrics *metrics) *own
 		},
 	})
 	metrics.breakerChanged(name, gobreaker.StateClosed)
+	metrics.countFromZero(name)
 	return o
 }
 
@@ -56,7 +58,9 @@ func (o *owner) decide(ctx context.Context, claims []reservation.Claim) ([]Decis
 		began := time.Now()
 		requestCtx, cancel := context.WithTimeout(ctx, o.timeout)
 		defer cancel()
+		requestCtx, span := beginCheck(requestCtx, o.name, claims)
 		decisions, err := o.decider.Decide(requestCtx, o.name, questions)
+		tracing.End(span, err)
 		if err != nil && ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: %w", errStopped, err)
 		}

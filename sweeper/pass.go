@@ -24,6 +24,7 @@ const (
 // it got somewhere. No step's trouble keeps the next from its turn.
 func (s *Sweeper) decide(ctx context.Context, report *Report, asked *memory) (more bool, err error) {
 	report.Passes++
+	s.adopt()
 	var errs []error
 	for _, policy := range []reservation.OnExpiry{reservation.ReleaseOnExpiry, reservation.ConfirmOnExpiry} {
 		left, err := s.runPolicy(ctx, report, policy)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
+
+	"stockhold/internal/tracing"
 )
 
 // Sweeper makes passes. Call either Run or RunOnce, one at a time; for more at
@@ -20,6 +23,9 @@ type Sweeper struct {
 	cursor   uint64          // where the next slice of the gate begins
 	negative int             // rows below zero, since the gate's first
 	troubled map[string]bool // steps whose last attempt failed
+
+	next    atomic.Pointer[change] // what to go by from the next page on; nil: no change
+	changed chan struct{}          // ends the wait for the next pass
 }
 
 // New makes a sweeper. The ledger must be running whenever the sweeper is.
@@ -36,7 +42,7 @@ func New(store Store, ledger Ledger, gate Gate, deciders map[string]Decider, opt
 	}
 	s := &Sweeper{
 		store: store, ledger: ledger, gate: gate, owners: map[string]*owner{}, opts: opts,
-		log: opts.Logger, metrics: metrics, troubled: map[string]bool{},
+		log: opts.Logger, metrics: metrics, troubled: map[string]bool{}, changed: make(chan struct{}, 1),
 	}
 	for name, decider := range deciders {
 		s.owners[name] = newOwner(name, decider, opts, metrics)
@@ -52,14 +58,16 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		began := time.Now()
 		var report Report
-		more, _ := s.decide(ctx, &report, nil) // it has been logged and counted, and the next pass tries again
+		inPass, span := tracing.Start(ctx, tracing.Pass)
+		more, _ := s.decide(inPass, &report, nil) // it has been logged and counted, and the next pass tries again
 		if !more || time.Since(tidied) >= s.opts.Interval {
-			_ = s.tidy(ctx, &report) // likewise
+			_ = s.tidy(inPass, &report) // likewise
 			tidied = time.Now()
 		}
 		s.metrics.passed(ctx, report, time.Since(began))
+		endPass(span, report)
 		if !more {
-			wait(ctx, s.opts.Interval*4/5+time.Duration(s.opts.Random(int64(s.opts.Interval*2/5))))
+			s.wait(ctx, s.opts.Interval*4/5+time.Duration(s.opts.Random(int64(s.opts.Interval*2/5))))
 		}
 	}
 	return nil
@@ -74,6 +82,7 @@ func (s *Sweeper) Run(ctx context.Context) error {
 // A gate that is away is neither: see [Report.GateFailed].
 func (s *Sweeper) RunOnce(ctx context.Context) (Report, error) {
 	began := time.Now()
+	ctx, span := tracing.Start(ctx, tracing.Pass)
 	var report Report
 	asked := newMemory()
 	var errs []error
@@ -84,14 +93,16 @@ func (s *Sweeper) RunOnce(ctx context.Context) (Report, error) {
 	}
 	errs = append(errs, s.tidyAll(ctx, &report), ctx.Err())
 	s.metrics.passed(ctx, report, time.Since(began))
+	endPass(span, report)
 	return report, errors.Join(errs...)
 }
 
-func wait(ctx context.Context, d time.Duration) {
+func (s *Sweeper) wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
+	case <-s.changed:
 	}
 }

@@ -106,10 +106,12 @@ func TestMetrics(t *testing.T) {
 			"stockhold.sweeper.results":          1 + 2 + 2 + 1, // passes, due, contradictions, dropped
 			"stockhold.sweeper.decider.duration": 1,
 			"stockhold.sweeper.decider.breaker":  0,
+			"stockhold.sweeper.decider.misfits":  0,
 			"stockhold.sweeper.contradictions":   2,
 			"stockhold.gate.drift.found":         1,
 			"stockhold.gate.drift.repaired":      1,
 			"stockhold.undecided.overdue":        7,
+			"stockhold.undecided.asked":          3,
 			"stockhold.undecided.parked":         2,
 			"stockhold.stock.negative":           0,
 			"stockhold.undecided.oldest":         90,

@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"stockhold/internal/app"
 	"stockhold/internal/bench"
 	"stockhold/internal/bench/peers"
 )
@@ -84,6 +85,7 @@ func run(args []string, out, errs io.Writer) int {
 }
 
 func (c *peerCommand) Run(ctx context.Context, out io.Writer) error {
+	app.TuneRuntime(slog.Default()) // as the service is
 	peer, err := peers.Find(c.Name)
 	if err != nil {
 		return err
@@ -95,6 +97,7 @@ func (c *runCommand) Run(ctx context.Context, out io.Writer, code *int) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	slog.SetLogLoggerLevel(slog.LevelWarn)
+	app.TuneRuntime(slog.Default()) // the client shares the machine with all that it measures
 	profiles, err := c.folders()
 	if err != nil {
 		return err

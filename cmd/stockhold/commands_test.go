@@ -42,7 +42,7 @@ func TestExitCodes(t *testing.T) {
 		{"resolve without a word", nil, []string{"resolve", "--id=a", "--reason=x"}, 2, "--confirm"},
 		{"resolve without a reason", nil, []string{"resolve", "--id=a", "--confirm"}, 2, "--reason"},
 		{"resolve with an empty reason", nil, []string{"resolve", "--id=a", "--confirm", "--reason= "}, 2, "--reason is empty"},
-		{"resolve nowhere", nil, []string{"resolve", "--id=a", "--confirm", "--reason=x", missing}, 1, "no embedded ledger"},
+		{"resolve nowhere", nil, []string{"resolve", "--id=a", "--confirm", "--reason=x", "--direct", missing}, 1, "no embedded ledger"},
 		{"report of a sweep that does not end", nil, []string{"sweep", "--json"}, 2, "--once"},
 		{"sweep nowhere", nil, []string{"sweep", "--once", missing}, 1, "no embedded ledger"},
 		{"status before migrate", []string{database}, []string{"migrate", "--status"}, 1, "stockhold migrate"},
@@ -52,8 +52,8 @@ func TestExitCodes(t *testing.T) {
 		{"migrate again", []string{database}, []string{"migrate"}, 0, ""},
 		{"status after migrate", []string{database}, []string{"migrate", "--status"}, 0, ""},
 		{"sweep after migrate", []string{database}, []string{"sweep", "--once"}, 0, ""},
-		{"resolve what is not there", []string{database}, []string{"resolve", "--id=a", "--confirm", "--reason=x"}, 1, "no reservation default/a"},
-		{"no such port", nil, []string{"serve", "--listen=192.0.2.1:1"}, 1, "192.0.2.1:1"},
+		{"resolve what is not there", []string{database}, []string{"resolve", "--id=a", "--confirm", "--reason=x", "--direct"}, 3, "no reservation default/a"},
+		{"no such port", nil, []string{"serve", "--listen=192.0.2.1:1", "--insecure"}, 1, "192.0.2.1:1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := run(t, setup{env: tt.env, args: tt.args})

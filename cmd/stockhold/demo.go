@@ -49,7 +49,7 @@ func (c demoCommand) Run(ctx context.Context, env *environment) error {
 	log := env.log
 	if env.cfg.Log.Level == "info" { // what a server tells at its start and end is not what is shown here
 		var err error
-		if log, err = telemetry.NewLogger(os.Stderr, "warn", env.cfg.Log.Format); err != nil {
+		if log, _, err = telemetry.NewLogger(os.Stderr, "warn", env.cfg.Log.Format); err != nil {
 			return err
 		}
 	}

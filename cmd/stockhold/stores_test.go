@@ -26,6 +26,7 @@ type fleet struct {
 	redis        *testservers.RedisServer
 	reservations []stockholdv1connect.ReservationServiceClient
 	inventory    stockholdv1connect.InventoryServiceClient
+	urls         []string
 }
 
 // launchFleet migrates a fresh database and starts so many servers on it.
@@ -39,6 +40,7 @@ func launchFleet(t *testing.T, servers int, args ...string) *fleet {
 	require.Zero(t, run(t, setup{env: f.env, args: []string{"migrate"}}).code)
 	for range servers {
 		p := launch(t, setup{env: f.env, args: append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)})
+		f.urls = append(f.urls, p.url())
 		f.reservations = append(f.reservations, stockholdv1connect.NewReservationServiceClient(client(t, http2), p.url()))
 		f.inventory = stockholdv1connect.NewInventoryServiceClient(client(t, http2), p.url())
 	}

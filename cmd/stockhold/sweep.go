@@ -17,7 +17,7 @@ type sweepCommand struct {
 func (sweepCommand) Help() string {
 	return `serve sweeps by itself; this is for a sweeper of its own, or one that is started by a clock. Any number may run at once, beside any number of servers.
 
-With --once it exits with 1 if anything failed.
+With --once it exits with 1 if anything failed. Without, SIGHUP has it read its configuration again, as serve does.
 
 Examples:
 
@@ -25,7 +25,7 @@ Examples:
     stockhold sweep --once
 
     # a process of its own, with metrics
-    stockhold sweep --sweep-listen :9090`
+    stockhold sweep --sweep-listen 127.0.0.1:9090`
 }
 
 func (c sweepCommand) Run(ctx context.Context, env *environment) error {
@@ -33,7 +33,7 @@ func (c sweepCommand) Run(ctx context.Context, env *environment) error {
 		if c.JSON {
 			return fmt.Errorf("%w: --json needs --once", errUsage)
 		}
-		return app.SweepForever(ctx, env.cfg, env.log)
+		return app.SweepForever(ctx, env.cfg, app.Options{Logger: env.log, Reload: env.reload})
 	}
 	report, err := app.SweepOnce(ctx, env.cfg, env.log)
 	if err != nil && report.Passes == 0 {

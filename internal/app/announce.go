@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
 
+	"stockhold/internal/config"
 	"stockhold/internal/telemetry"
 )
 
@@ -17,14 +19,30 @@ func (a *App) announce() {
 		"gate", gateName(stores),
 		"sweeper", a.cfg.Sweeper.Enabled,
 		"deciders", a.cfg.Sweeper.Deciders.Owners(),
+		"tls", a.cfg.Security.Secured(),
+		"callers", callersName(a.cfg.Security),
+		"metrics", cmp.Or(a.AdminAddr(), a.Addr()),
 		"version", telemetry.ReadBuild().Version,
 	)
 	if !stores.Embedded() && stores.RedisURL == "" {
 		a.log.Info("each server has a gate of its own: right, and slower than one Redis that they share (set --redis-url)")
 	}
-	if a.banner != nil {
+	if a.banner != nil && !a.cfg.Security.Secured() && !a.cfg.Security.Known() { // the calls in it would be refused
 		_, _ = fmt.Fprint(a.banner, welcome(a.Addr(), a.ledgerForPeople(), gateName(stores))) // nobody reads along
 	}
+}
+
+// callersName says for logs how callers are known.
+func callersName(cfg config.Security) string {
+	switch {
+	case !cfg.Known():
+		return "anybody"
+	case cfg.TLSClientCA != "" && cfg.Tokens():
+		return "by certificate or token"
+	case cfg.Tokens():
+		return "by token"
+	}
+	return "by certificate"
 }
 
 func (a *App) ledgerForPeople() string {

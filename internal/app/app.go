@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"stockhold/internal/config"
+	"stockhold/internal/operator"
 	"stockhold/internal/rpc"
 	"stockhold/internal/store"
 	"stockhold/internal/telemetry"
@@ -21,25 +21,30 @@ import (
 type Options struct {
 	Logger *slog.Logger // default slog.Default()
 	Banner io.Writer    // where a start tells people how to begin; nil: nowhere
+	Reload Reload       // how the configuration is read again while the server runs
 }
 
 // App is one server. Start it once, and stop it, also after a start that failed.
 type App struct {
-	cfg    config.Config
-	log    *slog.Logger
-	banner io.Writer
-	parts  *lifecycle
+	cfg     config.Config // as it was at the start: reloads has what is in force
+	log     *slog.Logger
+	banner  io.Writer
+	reload  Reload
+	reloads *reloads
+	parts   *lifecycle
 
-	ledger  *store.Store
-	gate    *inventory.Gate
-	service *reservation.Service
-	health  *health
-	server  *server
+	security *security
+	ledger   *store.Store
+	gate     *inventory.Gate
+	service  *reservation.Service
+	health   *health
+	server   *server
+	admin    *server // nil: metrics are on the same address as calls
 }
 
 // New makes a server of a complete configuration. It opens nothing yet.
 func New(cfg config.Config, opts Options) *App {
-	a := &App{cfg: cfg, log: opts.Logger, banner: opts.Banner, parts: newLifecycle()}
+	a := &App{cfg: cfg, log: opts.Logger, banner: opts.Banner, reload: opts.Reload, parts: newLifecycle()}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
@@ -49,7 +54,7 @@ func New(cfg config.Config, opts Options) *App {
 // Serve runs a server until ctx ends or a part of it fails, and stops it.
 func Serve(ctx context.Context, cfg config.Config, opts Options) error {
 	a := New(cfg, opts)
-	tuneRuntime(a.log)
+	TuneRuntime(a.log)
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
@@ -76,8 +81,15 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 func (a *App) start(ctx context.Context) error {
-	metrics, err := telemetry.Install()
+	installed, err := telemetry.Install()
 	if err != nil {
+		return err
+	}
+	a.parts.onStop("what is left of traces and metrics", flush(installed, a.log))
+	if a.reloads, err = newReloads(a.cfg, a.reload, a.log); err != nil {
+		return err
+	}
+	if err := a.startSecurity(ctx); err != nil {
 		return err
 	}
 	if err := a.openStores(ctx); err != nil {
@@ -93,11 +105,16 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.startSweeper(); err != nil {
 		return err
 	}
-	if err := a.startServer(ctx, metrics); err != nil {
+	a.reloads.addLog(a.service.Ledger())
+	// After the sweeper: by the time that a Try may be ASK, its owner can be asked.
+	a.reloads.add("the rules of calls", func(next config.Config) (reloadChange, error) {
+		return reloadChange{apply: func() { a.service.SetRules(rules(next)) }}, nil
+	})
+	if err := a.startServer(ctx, installed); err != nil {
 		return err
 	}
 	a.announce()
-	return nil
+	return a.reloads.start(a.parts)
 }
 
 // openStores takes the data folder, opens ledger and gate, and sees that the
@@ -136,43 +153,69 @@ func (a *App) openStores(ctx context.Context) error {
 }
 
 func newService(cfg config.Config, ledger *store.Store, gate reservation.Gate, late func() time.Duration, log *slog.Logger) *reservation.Service {
+	rules := rules(cfg)
 	return reservation.New(ledger, gate, reservation.Options{
-		Limits:      cfg.Limits.Domain(),
+		Limits:      rules.Limits,
 		Ledger:      cfg.LedgerOptions(),
 		CallTimeout: cfg.Server.CallTimeout,
 		Late:        late,
 		MaxStopped:  max(1, cfg.Server.MaxCalls/2),
-		HasDecider:  cfg.Sweeper.HasDecider,
+		HasDecider:  rules.HasDecider,
 		Logger:      log,
 	})
+}
+
+// rules are what calls are judged by.
+func rules(cfg config.Config) reservation.Rules {
+	return reservation.Rules{Limits: cfg.Limits.Domain(), HasDecider: cfg.Sweeper.HasDecider}
 }
 
 func (a *App) startSweeper() error {
 	if !a.cfg.Sweeper.Enabled {
 		return a.watchUndecided()
 	}
-	s, err := newSweeper(a.cfg.Sweeper, a.ledger, a.service.Ledger(), a.gate, a.parts, a.log)
+	asked := &deciders{trust: a.security.decider}
+	a.parts.onStop("the deciders", asked.close)
+	s, err := newSweeper(a.cfg.Sweeper, a.ledger, a.service.Ledger(), a.gate, asked, a.log)
 	if err != nil {
 		return err
 	}
+	a.reloads.addSweeper(s, asked)
 	a.parts.background("the sweeper", s.Run)
 	return nil
 }
 
-func (a *App) startServer(ctx context.Context, metrics http.Handler) error {
-	a.health = &health{ledger: a.ledger, metrics: metrics, log: a.log}
+func (a *App) startServer(ctx context.Context, installed *telemetry.Telemetry) error {
+	a.health = &health{ledger: a.ledger, log: a.log}
+	limit, holdings := a.startQuotas()
 	calls, err := rpc.Handler(a.service, rpc.Options{
+		Admit:        a.security.admit(),
+		CallerLimit:  a.security.callerLimit,
+		OwnerLimit:   limit,
+		Holdings:     holdings,
 		MaxBodyBytes: int(a.cfg.Server.BodyLimit),
 		MaxCalls:     a.cfg.Server.MaxCalls,
 		Ready:        a.health.ready,
+		Trace:        installed.Traces,
+		Operator:     operator.New(a.service, a.ledger, a.gate, operator.Options{CallTimeout: a.cfg.Server.CallTimeout, Logger: a.log}),
 		Logger:       a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("make the handlers: %w", err)
 	}
-	mux := a.health.mux()
+	page := a.security.guard(installed.Metrics)
+	if a.cfg.Security.AdminListen != "" {
+		if err := a.startAdmin(ctx, installed.Metrics); err != nil {
+			return err
+		}
+		page = nil
+	}
+	mux := a.health.mux(page)
 	mux.Handle("/", calls)
-	a.server, err = newServer(ctx, a.cfg.Server.Listen, a.cfg.Server.CallTimeout, mux, a.log)
+	a.server, err = newServer(ctx, serverOptions{
+		address: a.cfg.Server.Listen, callTimeout: a.cfg.Server.CallTimeout,
+		connections: a.cfg.Security.Connections, tls: a.security.tls(),
+	}, mux, a.log)
 	if err != nil {
 		return err
 	}
@@ -199,6 +242,14 @@ func (a *App) drain(ctx context.Context) error {
 // Addr is where the server listens, with the port that it got. Only after Start.
 func (a *App) Addr() string { return a.server.listener.Addr().String() }
 
+// AdminAddr is where metrics are served apart from calls, "" where they are not.
+func (a *App) AdminAddr() string {
+	if a.admin == nil {
+		return ""
+	}
+	return a.admin.listener.Addr().String()
+}
+
 // Failed tells when a part of the server ended by itself, and why. The server is
 // of no use then: stop it.
 func (a *App) Failed() <-chan error { return a.parts.failed }
@@ -206,7 +257,7 @@ func (a *App) Failed() <-chan error { return a.parts.failed }
 // Stop answers the calls under way and ends everything, within the times that
 // the configuration gives. Further calls wait for the first, and return the same.
 func (a *App) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience(a.cfg))
+	ctx, cancel := context.WithTimeout(context.Background(), StopPatience(a.cfg))
 	defer cancel()
 	return a.parts.stop(ctx)
 }
@@ -215,8 +266,8 @@ func (a *App) Stop() error {
 // calls and the last transactions.
 const stopSlack = 15 * time.Second
 
-// stopPatience bounds a stop. A transaction whose COMMIT got no reply is run
-// again for twice its time.
-func stopPatience(cfg config.Config) time.Duration {
+// StopPatience is the longest that a stop may take, for whoever kills what does
+// not end. A transaction whose COMMIT got no reply is run again for twice its time.
+func StopPatience(cfg config.Config) time.Duration {
 	return cfg.Server.DrainDelay + cfg.Server.DrainTimeout + 3*cfg.Ledger.BatchTimeout + stopSlack
 }

@@ -88,7 +88,7 @@ func TestSweepForever(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	log := &journal{}
 	ended := make(chan error, 1)
-	go func() { ended <- app.SweepForever(ctx, cfg, log.logger()) }()
+	go func() { ended <- app.SweepForever(ctx, cfg, app.Options{Logger: log.logger()}) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)

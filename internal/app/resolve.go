@@ -10,19 +10,16 @@ import (
 	"time"
 
 	"stockhold/internal/config"
+	"stockhold/internal/operator"
 	"stockhold/reservation"
 )
 
 // Resolution is an operator's word on a hold.
-type Resolution struct {
-	ID      reservation.HoldID
-	Confirm bool   // true: take the units; false: give them back
-	Reason  string // why, for those who ask later; kept with the reservation
-}
+type Resolution = operator.Word
 
-// Resolve carries an operator's word through the same batch as every call, so
-// that the state table decides about it: what has ended stays as it is. It
-// returns the reservation as it is then, and whether that was so before.
+// Resolve carries an operator's word to the stores themselves, where no server
+// runs, by the same way as a server would: through the ledger's batch. It returns
+// the reservation as it is then, and whether that was so before.
 func Resolve(ctx context.Context, cfg config.Config, word Resolution, log *slog.Logger) (r *reservation.Reservation, replayed bool, err error) {
 	stores, err := OpenStores(ctx, cfg.Stores, log)
 	if err != nil {
@@ -31,23 +28,15 @@ func Resolve(ctx context.Context, cfg config.Config, word Resolution, log *slog.
 	parts := newLifecycle()
 	parts.onStop("the stores", func(context.Context) error { return stores.Close() })
 	defer func() {
-		stopping, cancel := context.WithTimeout(context.Background(), stopPatience(cfg))
+		stopping, cancel := context.WithTimeout(context.Background(), StopPatience(cfg))
 		defer cancel()
 		err = errors.Join(err, parts.stop(stopping))
 	}()
 
 	service := newService(cfg, stores.Ledger, stores.gateFor(), nil, log)
 	parts.background("the service", service.Run)
-	request := reservation.Request{ID: word.ID, Call: reservation.CancelKnown, By: reservation.ByOperator, Reason: word.Reason}
-	if word.Confirm {
-		request.Call = reservation.Confirm
-	}
-	answer := service.Do(ctx, []reservation.Request{request})[0]
-	if answer.Err != nil {
-		return nil, false, answer.Err
-	}
-	r, err = service.Get(ctx, word.ID) // with its lines, which a replay does not read
-	return r, answer.Replayed, err
+	desk := operator.New(service, stores.Ledger, nil, operator.Options{CallTimeout: cfg.Server.CallTimeout, Logger: log})
+	return desk.Resolve(ctx, word)
 }
 
 // WriteReservation prints a reservation for people.

@@ -21,8 +21,8 @@ const (
 	leastProcs = 2
 )
 
-// tuneRuntime sets both, unless the environment says otherwise.
-func tuneRuntime(log *slog.Logger) {
+// TuneRuntime sets both for the whole process, unless the environment says otherwise.
+func TuneRuntime(log *slog.Logger) {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,13 +11,15 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Bounds on what a connection may cost. A request's own time is the configured
 // call timeout, which the service keeps.
 const (
 	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second // a request and its body
+	readTimeout       = 10 * time.Second // a request and its body: who sends slowly holds a place
 	writeSlack        = 30 * time.Second // on top of the call timeout, for the answer to leave
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
@@ -29,7 +33,16 @@ const (
 	cutPatience = 5 * time.Second
 )
 
-// server answers HTTP/1 and unencrypted HTTP/2 on one port.
+// serverOptions say where and how to listen.
+type serverOptions struct {
+	address     string
+	callTimeout time.Duration
+	connections int           // at once; 0: as many as come
+	tls         *tls.Config   // nil: without
+	readTimeout time.Duration // of a request and its body; 0: readTimeout
+}
+
+// server answers HTTP/1 and HTTP/2 on one port.
 type server struct {
 	http     *http.Server
 	listener net.Listener
@@ -37,22 +50,28 @@ type server struct {
 	log      *slog.Logger
 }
 
-func newServer(ctx context.Context, address string, callTimeout time.Duration, handler http.Handler, log *slog.Logger) (*server, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+func newServer(ctx context.Context, opts serverOptions, handler http.Handler, log *slog.Logger) (*server, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", opts.address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for calls: %w", err)
 	}
+	if opts.connections > 0 {
+		listener = netutil.LimitListener(listener, opts.connections)
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetHTTP2(opts.tls != nil)
+	protocols.SetUnencryptedHTTP2(opts.tls == nil)
+	reading := cmp.Or(opts.readTimeout, readTimeout)
 	s := &server{listener: listener, log: log}
 	s.http = &http.Server{
 		Handler:           s.counted(handler),
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter},
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      callTimeout + writeSlack,
+		ReadHeaderTimeout: min(readHeaderTimeout, reading),
+		ReadTimeout:       reading,
+		WriteTimeout:      opts.callTimeout + writeSlack,
+		TLSConfig:         opts.tls,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers send is no trouble of ours
@@ -70,7 +89,11 @@ func (s *server) counted(next http.Handler) http.Handler {
 
 // serve answers until it is drained, and returns when ctx ends.
 func (s *server) serve(ctx context.Context) error {
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := s.http.Serve
+	if s.http.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve on %s: %w", s.listener.Addr(), err)
 	}
 	<-ctx.Done()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"stockhold/internal/config"
@@ -13,53 +14,66 @@ import (
 	"stockhold/inventory"
 	"stockhold/reservation"
 	"stockhold/sweeper"
-	"stockhold/sweeper/decider"
 )
 
 // newSweeper makes a sweeper with the configured deciders. A nil gate is one
-// that this process cannot reach. What it opens is closed with the parts.
+// that this process cannot reach.
 func newSweeper(
-	cfg config.Sweeper, ledger *store.Store, acts *reservation.Ledger, gate *inventory.Gate, parts *lifecycle, log *slog.Logger,
+	cfg config.Sweeper, ledger *store.Store, acts *reservation.Ledger, gate *inventory.Gate, asked *deciders, log *slog.Logger,
 ) (*sweeper.Sweeper, error) {
-	deciders := make(map[string]sweeper.Decider, len(cfg.Deciders))
-	for owner, address := range cfg.Deciders {
-		client, err := decider.New(address, decider.Options{Timeout: cfg.DeciderTimeout})
-		if err != nil {
-			return nil, fmt.Errorf("make the decider of owner %s: %w", owner, err)
-		}
-		parts.onStop("the decider of "+owner, func(context.Context) error { return client.Close() })
-		deciders[owner] = client
+	clients, _, err := asked.of(cfg)
+	if err != nil {
+		return nil, err
 	}
 	options := cfg.Options()
 	options.Logger = log
 	if gate == nil {
-		return sweeper.New(ledger, acts, nil, deciders, options)
+		return sweeper.New(ledger, acts, nil, clients, options)
 	}
-	return sweeper.New(ledger, acts, gate, deciders, options)
+	return sweeper.New(ledger, acts, gate, clients, options)
 }
 
 // sweeping is a sweeper with all that it needs, running beside servers.
 type sweeping struct {
-	parts   *lifecycle
-	stores  *Stores
-	sweeper *sweeper.Sweeper
+	parts    *lifecycle
+	metrics  http.Handler
+	stores   *Stores
+	security *security
+	asked    *deciders
+	ledger   *reservation.Ledger
+	sweeper  *sweeper.Sweeper
 }
 
-func startSweeping(ctx context.Context, cfg config.Config, log *slog.Logger) (*sweeping, error) {
+func startSweeping(ctx context.Context, cfg config.Config, listens bool, log *slog.Logger) (*sweeping, error) {
+	installed, err := telemetry.Install()
+	if err != nil {
+		return nil, err
+	}
+	guards, err := newSecurity(cfg, listens, log)
+	if err != nil {
+		return nil, err
+	}
 	stores, err := OpenStores(ctx, cfg.Stores, log)
 	if err != nil {
 		return nil, err
 	}
-	s := &sweeping{parts: newLifecycle(), stores: stores}
+	s := &sweeping{parts: newLifecycle(), metrics: installed.Metrics, stores: stores, security: guards, asked: &deciders{trust: guards.decider}}
+	s.parts.onStop("what is left of traces and metrics", flush(installed, log))
+	guards.start(ctx, s.parts, log)
 	s.parts.onStop("the stores", func(context.Context) error { return stores.Close() })
 
+	if err := watchStores(s.parts, stores.Ledger, stores.Gate, log); err != nil {
+		return nil, errors.Join(err, s.stop(cfg))
+	}
 	options := cfg.LedgerOptions()
 	options.OnHandLimit = cfg.Limits.OnHand
 	options.Logger = log
 	ledger := reservation.NewLedger(stores.Ledger, stores.gateFor(), options)
+	s.ledger = ledger
 	s.parts.background("the ledger", ledger.Run)
 
-	s.sweeper, err = newSweeper(cfg.Sweeper, stores.Ledger, ledger, stores.Gate, s.parts, log)
+	s.parts.onStop("the deciders", s.asked.close)
+	s.sweeper, err = newSweeper(cfg.Sweeper, stores.Ledger, ledger, stores.Gate, s.asked, log)
 	if err != nil {
 		return nil, errors.Join(err, s.stop(cfg))
 	}
@@ -67,7 +81,7 @@ func startSweeping(ctx context.Context, cfg config.Config, log *slog.Logger) (*s
 }
 
 func (s *sweeping) stop(cfg config.Config) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience(cfg))
+	ctx, cancel := context.WithTimeout(context.Background(), StopPatience(cfg))
 	defer cancel()
 	return s.parts.stop(ctx)
 }
@@ -79,7 +93,7 @@ var ErrSweepFailed = errors.New("the sweep left something undone")
 // report holds what was done before an error, too; ErrSweepFailed says that
 // something in it failed.
 func SweepOnce(ctx context.Context, cfg config.Config, log *slog.Logger) (sweeper.Report, error) {
-	s, err := startSweeping(ctx, cfg, log)
+	s, err := startSweeping(ctx, cfg, false, log)
 	if err != nil {
 		return sweeper.Report{}, err
 	}
@@ -91,14 +105,31 @@ func SweepOnce(ctx context.Context, cfg config.Config, log *slog.Logger) (sweepe
 }
 
 // SweepForever makes passes until ctx ends. Where an address is configured for
-// it, it answers probes and Prometheus there.
-func SweepForever(ctx context.Context, cfg config.Config, log *slog.Logger) error {
-	s, err := startSweeping(ctx, cfg, log)
+// it, it answers probes and Prometheus there. Of the options it uses Logger and
+// Reload.
+func SweepForever(ctx context.Context, cfg config.Config, opts Options) error {
+	log := opts.Logger
+	if cfg.Sweeper.Listen != "" {
+		if err := checkListen(cfg.Security, "sweep-listen", cfg.Sweeper.Listen, log); err != nil {
+			return err
+		}
+	}
+	reloads, err := newReloads(cfg, opts.Reload, log)
 	if err != nil {
 		return err
 	}
+	s, err := startSweeping(ctx, cfg, cfg.Sweeper.Listen != "", log)
+	if err != nil {
+		return err
+	}
+	reloads.add("certificates and policies", s.security.prepareReload)
+	reloads.addSweeper(s.sweeper, s.asked)
+	reloads.addLog(s.ledger)
 	s.parts.background("the sweeper", s.sweeper.Run)
 	address, err := s.watchOver(ctx, cfg.Sweeper.Listen, log)
+	if err == nil {
+		err = reloads.start(s.parts)
+	}
 	if err != nil {
 		return errors.Join(err, s.stop(cfg))
 	}
@@ -118,12 +149,9 @@ func (s *sweeping) watchOver(ctx context.Context, address string, log *slog.Logg
 	if address == "" {
 		return "", nil
 	}
-	metrics, err := telemetry.Install()
-	if err != nil {
-		return "", err
-	}
-	h := &health{ledger: s.stores.Ledger, metrics: metrics, log: log}
-	web, err := newServer(ctx, address, readyPatience, h.mux(), log)
+	h := &health{ledger: s.stores.Ledger, log: log}
+	options := serverOptions{address: address, callTimeout: readyPatience, connections: s.security.cfg.Connections, tls: s.security.tls()}
+	web, err := newServer(ctx, options, h.mux(s.security.guard(s.metrics)), log)
 	if err != nil {
 		return "", err
 	}

@@ -22,15 +22,17 @@ const (
 // or a sweeper, so no reading is there twice.
 func (a *App) watchUndecided() error {
 	meter := otel.Meter("stockhold/sweeper")
-	var errs [3]error
-	var overdue, parked metric.Int64Gauge
+	var errs [4]error
+	var overdue, asked, parked metric.Int64Gauge
 	var oldest metric.Float64Gauge
-	overdue, errs[0] = meter.Int64Gauge("stockhold.undecided.overdue",
+	overdue, errs[0] = meter.Int64Gauge("stockhold.undecided.overdue", metric.WithUnit("{hold}"),
 		metric.WithDescription(fmt.Sprintf("Holds past their expiry and still held; counted up to %d.", undecidedLimit)))
-	parked, errs[1] = meter.Int64Gauge("stockhold.undecided.parked",
+	parked, errs[1] = meter.Int64Gauge("stockhold.undecided.parked", metric.WithUnit("{hold}"),
 		metric.WithDescription("Of these, in front of an operator."))
 	oldest, errs[2] = meter.Float64Gauge("stockhold.undecided.oldest", metric.WithUnit("s"),
 		metric.WithDescription("How long the oldest hold still held is past its expiry."))
+	asked, errs[3] = meter.Int64Gauge("stockhold.undecided.asked", metric.WithUnit("{hold}"),
+		metric.WithDescription("Of these, checked at least once without a decision."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("make the metrics of what is undecided: %w", err)
 	}
@@ -43,6 +45,7 @@ func (a *App) watchUndecided() error {
 			return
 		}
 		overdue.Record(ctx, int64(u.Overdue))
+		asked.Record(ctx, int64(u.Asked))
 		parked.Record(ctx, int64(u.Parked))
 		oldest.Record(ctx, u.Oldest.Seconds())
 	}

@@ -66,12 +66,15 @@ func (a *App) measure(ctx context.Context) error {
 		every(ctx, watchInterval, look)
 		return nil
 	})
+	if err := watchStores(a.parts, a.ledger, a.gate, a.log); err != nil {
+		return err
+	}
 	return a.gauges(stores)
 }
 
 func (a *App) gauges(stores []*watched) error {
 	meter := otel.Meter("stockhold/app")
-	warnings, err := meter.Int64ObservableGauge("stockhold.store.warnings",
+	warnings, err := meter.Int64ObservableGauge("stockhold.store.warnings", metric.WithUnit("{setting}"),
 		metric.WithDescription("Settings of a store that weaken or slow it, by store. The log names them."))
 	if err != nil {
 		return fmt.Errorf("make the server's metrics: %w", err)
@@ -81,13 +84,19 @@ func (a *App) gauges(stores []*watched) error {
 	if err != nil {
 		return fmt.Errorf("make the server's metrics: %w", err)
 	}
+	limit, err := meter.Int64ObservableGauge("stockhold.ledger.queue.limit", metric.WithUnit("{line}"),
+		metric.WithDescription("Lines that may wait for a transaction; calls beyond are refused."))
+	if err != nil {
+		return fmt.Errorf("make the server's metrics: %w", err)
+	}
 	reading, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(depth, int64(a.service.Ledger().Depth()))
+		o.ObserveInt64(limit, int64(a.cfg.Ledger.QueueLines))
 		for _, w := range stores {
 			o.ObserveInt64(warnings, w.count.Load(), metric.WithAttributes(attribute.String("store", w.name)))
 		}
 		return nil
-	}, warnings, depth)
+	}, warnings, depth, limit)
 	if err != nil {
 		return fmt.Errorf("make the server's metrics: %w", err)
 	}

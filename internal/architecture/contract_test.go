@@ -19,6 +19,7 @@ import (
 var contract = []protoreflect.FileDescriptor{
 	stockholdv1.File_stockhold_v1_decision_service_proto,
 	stockholdv1.File_stockhold_v1_inventory_service_proto,
+	stockholdv1.File_stockhold_v1_operator_service_proto,
 	stockholdv1.File_stockhold_v1_refusal_proto,
 	stockholdv1.File_stockhold_v1_reservation_proto,
 	stockholdv1.File_stockhold_v1_reservation_service_proto,

@@ -29,12 +29,13 @@ type layer struct {
 // layers are the rules. A package in none of them may import anything but cmd
 // and internal/app.
 var layers = []layer{
-	{path: "inventory"},
-	{path: "reservation", imports: []string{"inventory", "internal/crashpoint"}},
-	{path: "sweeper", imports: []string{"inventory", "reservation", "internal/crashpoint"}},
+	{path: "inventory", imports: []string{"internal/tracing"}},
+	{path: "reservation", imports: []string{"inventory", "internal/crashpoint", "internal/tracing"}},
+	{path: "sweeper", imports: []string{"inventory", "reservation", "internal/crashpoint", "internal/tracing"}},
 	{path: "sweeper/decider", imports: []string{"inventory", "reservation", "sweeper", "gen"}, wire: true},
 	{path: "gen", wire: true},
 	{path: "internal/crashpoint"},
+	{path: "internal/tracing"},
 }
 
 // forTests are the packages that only serve to test and to measure, beside those
@@ -86,26 +87,28 @@ func TestForbidden(t *testing.T) {
 		file, imported, why string
 	}{
 		{"inventory/stock.go", "slices", fine},
-		{"inventory/stock.go", "stockhold/reservation", "inventory may import none of our packages"},
+		{"inventory/stock.go", "stockhold/reservation", "inventory may import of our packages only internal/tracing"},
 		{"inventory/gatelog/log.go", "stockhold/inventory", fine},
-		{"inventory/stock.go", "stockhold/internal/config", "inventory may import none of our packages"},
+		{"inventory/stock.go", "stockhold/internal/config", "inventory may import of our packages only internal/tracing"},
 		{"reservation/service.go", "stockhold/inventory", fine},
 		{"reservation/service.go", "stockhold/inventory/lua", fine},
-		{"reservation/service.go", "stockhold/sweeper", "reservation may import of our packages only inventory, internal/crashpoint"},
-		{"reservation/service.go", "stockhold/gen/stockhold/v1", "reservation may import of our packages only inventory, internal/crashpoint"},
+		{"reservation/service.go", "stockhold/sweeper", "reservation may import of our packages only inventory, internal/crashpoint, internal/tracing"},
+		{"reservation/service.go", "stockhold/gen/stockhold/v1", "reservation may import of our packages only inventory, internal/crashpoint, internal/tracing"},
 		{"reservation/service.go", "connectrpc.com/connect", "reservation must not know the wire"},
 		{"reservation/service.go", "google.golang.org/protobuf/proto", "reservation must not know the wire"},
 		{"reservation/service_test.go", "stockhold/internal/testservers", fine},
 		{"reservation/reservationtest/ledger.go", "stockhold/internal/testservers", fine},
 		{"sweeper/sweeper.go", "stockhold/reservation", fine},
-		{"sweeper/sweeper.go", "stockhold/sweeper/decider", "sweeper may import of our packages only inventory, reservation, internal/crashpoint"},
+		{"sweeper/sweeper.go", "stockhold/sweeper/decider", "sweeper may import of our packages only inventory, reservation, internal/crashpoint, internal/tracing"},
 		{"sweeper/sweeper.go", "connectrpc.com/connect", "sweeper must not know the wire"},
-		{"sweeper/sweeper.go", "stockhold/internal/telemetry", "sweeper may import of our packages only inventory, reservation, internal/crashpoint"},
+		{"sweeper/sweeper.go", "stockhold/internal/telemetry", "sweeper may import of our packages only inventory, reservation, internal/crashpoint, internal/tracing"},
 		{"sweeper/decider/client.go", "connectrpc.com/connect", fine},
 		{"sweeper/decider/client.go", "stockhold/gen/stockhold/v1/stockholdv1connect", fine},
 		{"sweeper/decider/client.go", "stockhold/internal/rpc", "sweeper/decider may import of our packages only inventory, reservation, sweeper, gen"},
 		{"gen/stockhold/v1/stock.pb.go", "stockhold/inventory", "gen may import none of our packages"},
 		{"reservation/try.go", "stockhold/internal/crashpoint", fine},
+		{"inventory/scripts.go", "stockhold/internal/tracing", fine},
+		{"internal/tracing/mark.go", "stockhold/inventory", "internal/tracing may import none of our packages"},
 		{"internal/faults/site.go", "stockhold/internal/testservers", fine},
 		{"internal/app/app.go", "stockhold/internal/faults", "only tests and test helpers import test helpers"},
 		{"internal/rpc/errors.go", "stockhold/sweeper", fine},

@@ -20,5 +20,16 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String writes the size with the unit that suits it.
+// String writes the size with the unit that suits it, rounded.
 func (b Bytes) String() string { return humanize.IBytes(uint64(max(b, 0))) }
+
+// MarshalText writes the size so that UnmarshalText reads the same one.
+func (b Bytes) MarshalText() ([]byte, error) {
+	switch {
+	case b != 0 && b%(1<<20) == 0:
+		return fmt.Appendf(nil, "%dMiB", b>>20), nil
+	case b != 0 && b%(1<<10) == 0:
+		return fmt.Appendf(nil, "%dKiB", b>>10), nil
+	}
+	return fmt.Appendf(nil, "%d", int64(b)), nil
+}

@@ -20,7 +20,7 @@ import (
 type checker struct{ faults []error }
 
 func (c *checker) fault(setting, format string, args ...any) {
-	c.faults = append(c.faults, fmt.Errorf("%s %s", named(setting), fmt.Sprintf(format, args...)))
+	c.faults = append(c.faults, &Fault{Flag: setting, Err: fmt.Errorf(format, args...)})
 }
 
 func (c *checker) number(setting string, value, least, most int64) {
@@ -48,9 +48,11 @@ func (c *Config) check() error {
 	k := &checker{}
 	c.Stores.check(k)
 	c.Server.check(k)
+	c.Security.check(k, c.Sweeper.Deciders)
 	c.Sweeper.check(k, c.Limits)
 	c.Ledger.check(k)
 	c.Limits.check(k)
+	c.Client.check(k)
 	if !c.Stores.Embedded() && c.Stores.MySQLConnections < c.Ledger.Committers+spareConnections {
 		k.fault("mysql-connections", "is %d, must be at least %d more than %s, which is %d",
 			c.Stores.MySQLConnections, spareConnections, named("ledger-committers"), c.Ledger.Committers)

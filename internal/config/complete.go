@@ -3,8 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 )
 
@@ -32,30 +30,19 @@ func secret(setting, value, file string) (string, error) {
 	if file == "" {
 		return value, nil
 	}
-	inFile := named(setting + "-file")
 	if value != "" {
-		return "", fmt.Errorf("%s and %s are both set: which one holds?", named(setting), inFile)
+		return "", &Fault{Flag: setting, Err: fmt.Errorf("and %s are both set: which one holds?", named(setting+"-file"))}
 	}
-	f, err := os.Open(file)
+	fault := func(format string, args ...any) (string, error) {
+		return "", &Fault{Flag: setting + "-file", Err: fmt.Errorf(format, args...)}
+	}
+	text, err := readBounded(file, maxSecret)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", inFile, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", inFile, err)
-	}
-	if len(text) > maxSecret {
-		return "", fmt.Errorf("%s: %s has more than %d bytes", inFile, file, maxSecret)
+		return fault("cannot be read: %w", err)
 	}
 	value = strings.TrimRight(string(text), "\r\n")
 	if strings.TrimSpace(value) == "" {
-		return "", fmt.Errorf("%s: %s is empty", inFile, file)
+		return fault("names %s, which is empty", file)
 	}
 	return value, nil
-}
-
-// named is how messages speak of a setting: by its flag and its variable.
-func named(flag string) string {
-	return fmt.Sprintf("--%s (%s)", flag, Prefix+strings.ToUpper(strings.ReplaceAll(flag, "-", "_")))
 }

@@ -17,13 +17,22 @@ import (
 // read parses a command line in the test's environment, as the program does.
 func read(t *testing.T, args ...string) (config.Config, error) {
 	t.Helper()
-	var cfg config.Config
-	parser, err := kong.New(&cfg, kong.Name("test"))
-	require.NoError(t, err)
-	if _, err := parser.Parse(args); err != nil {
-		return cfg, err
+	cfg, sources, err := given(t, args...)
+	if err == nil {
+		err = sources.Placed(cfg.Complete())
 	}
-	return cfg, cfg.Complete()
+	return cfg, err
+}
+
+// given parses without completing.
+func given(t *testing.T, args ...string) (config.Config, *config.Sources, error) {
+	t.Helper()
+	var cfg config.Config
+	sources := config.NewSources(os.Environ(), nil)
+	parser, err := kong.New(&cfg, kong.Name("test"), sources)
+	require.NoError(t, err)
+	_, err = parser.Parse(args)
+	return cfg, sources, err
 }
 
 func TestDefaultIsAnEmptyCommandLine(t *testing.T) {
@@ -161,9 +170,9 @@ func TestSecretsFromFiles(t *testing.T) {
 	require.ErrorContains(t, err, "both set")
 
 	for name, path := range map[string]string{
-		"is empty":  file("\n"),
-		"more than": file(strings.Repeat("x", 1<<17)),
-		"no such":   filepath.Join(t.TempDir(), "missing"),
+		"is empty":     file("\n"),
+		"more than":    file(strings.Repeat("x", 1<<17)),
+		"no such file": filepath.Join(t.TempDir(), "missing"),
 	} {
 		_, err = read(t, "--mysql-dsn-file", path)
 		require.ErrorContains(t, err, "--mysql-dsn-file (STOCKHOLD_MYSQL_DSN_FILE)")

@@ -54,6 +54,7 @@ func (c Config) LedgerOptions() reservation.LedgerOptions {
 		QueueLines:   c.Ledger.QueueLines,
 		QueueWait:    c.Ledger.QueueWait,
 		BatchTimeout: c.Ledger.BatchTimeout,
+		LogChanges:   c.Log.Changes,
 	}
 }
 

@@ -6,10 +6,26 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/alecthomas/kong"
 )
 
 // Deciders say whom to ask about each owner's holds: base URLs by owner.
 type Deciders map[string]string
+
+// Decode reads what the parser has: the text of a flag or a variable, or the
+// mapping of a file.
+func (d *Deciders) Decode(ctx *kong.DecodeContext) error {
+	token, err := ctx.Scan.PopValue("owner=url")
+	if err != nil {
+		return err
+	}
+	if mapping, ok := token.Value.(map[string]string); ok {
+		*d = maps.Clone(mapping)
+		return nil
+	}
+	return d.UnmarshalText([]byte(token.String()))
+}
 
 // UnmarshalText adds deciders written as owner=url,owner=url. An owner has one
 // decider: named twice is a mistake, whichever of them was meant. Its errors

@@ -21,6 +21,8 @@ type Setting struct {
 	Variable string
 	Default  string // as it would be written; empty for none
 	Help     string
+	Reloads  bool   // a running process takes it over when it reads its configuration again
+	Secret   string // what may hide a password: dsn, url, all; empty: nothing does
 }
 
 // Settings lists all settings in the order of Config.
@@ -30,7 +32,8 @@ func Settings() []Setting { return slices.Clone(settings()) }
 var settings = sync.OnceValue(func() []Setting {
 	var all []Setting
 	for _, flag := range kong.Must(&Config{}, kong.NoDefaultHelp()).Model.Flags {
-		setting := Setting{Group: flag.Group.Key, Flag: flag.Name, Default: flag.Default, Help: flag.Help}
+		setting := Setting{Group: flag.Group.Key, Flag: flag.Name, Default: flag.Default, Help: flag.Help,
+			Reloads: flag.Tag.Has("reload"), Secret: flag.Tag.Get("secret")}
 		if len(flag.Envs) > 0 {
 			setting.Variable = flag.Envs[0]
 		}
@@ -52,7 +55,7 @@ func CheckEnvironment(environ []string) error {
 		if !strings.HasPrefix(name, Prefix) || isSetting(name) || isServiceLink(name, value) {
 			continue
 		}
-		if similar := nearest(name); similar != "" {
+		if similar := nearest(name, func(s Setting) string { return s.Variable }); similar != "" {
 			name += " (did you mean " + similar + "?)"
 		}
 		unknown = append(unknown, name)
@@ -85,13 +88,13 @@ func isServiceLink(name, value string) bool {
 		portName.MatchString(name) && portValue.MatchString(value)
 }
 
-// nearest finds the setting that a mistyped name was most likely meant to be: one
-// within three letters of it.
-func nearest(name string) string {
+// nearest finds the setting that a mistyped name was most likely meant to be, among
+// the names that are compared: one within three letters of it.
+func nearest(name string, compared func(Setting) string) string {
 	best, distance := "", 4
 	for _, s := range settings() {
-		if d := edits(name, s.Variable); d < distance {
-			best, distance = s.Variable, d
+		if d := edits(name, compared(s)); d < distance {
+			best, distance = compared(s), d
 		}
 	}
 	return best

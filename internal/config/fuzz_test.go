@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,7 +16,7 @@ import (
 // would make it open what it likes.
 func fuzzed() (settings []config.Setting) {
 	for _, s := range config.Settings() {
-		if !strings.HasSuffix(s.Flag, "-file") {
+		if !strings.HasSuffix(s.Flag, "-file") && s.Flag != "config" {
 			settings = append(settings, s)
 		}
 	}
@@ -104,13 +106,40 @@ func FuzzSecrets(f *testing.F) {
 		if strings.Contains(before+after, "hunter2") {
 			return // there is a password elsewhere, too
 		}
-		// The command line's parser repeats a whole variable that cannot be read. The
-		// two that may hold secrets are never that: they are read here, later.
-		variable = variable && s.Flag != "deciders"
 		if _, err := parse(t, s, before+password+after, variable, more...); err != nil {
 			require.NotContains(t, err.Error(), "hunter2")
 			require.True(t, strings.Contains(err.Error(), "--"+s.Flag) || strings.Contains(err.Error(), s.Variable), "%v", err)
 		}
+	})
+}
+
+// A password is in no error about a file either, however the YAML around it goes
+// wrong, and what is read is read whole.
+func FuzzFile(f *testing.F) {
+	const password = ":hunter2@"
+	for _, around := range [][2]string{{"mysql-dsn: u", "tcp(db:3306)/stock"}, {"mysql-dsn: *u", "x"}, {"mysql-dsn: &u", "x"}, {"mysql-dsn: [u", "x]"},
+		{"mysql-dsn: {u", "x}"}, {"u", "x: y"}, {"deciders: {a: 'http://u", "h'}"}, {"deciders: {'http://u", "h': a}"}, {"deciders: u", "h"},
+		{"? u", "x"}, {"redis-url: \"redis://u", "h"}, {"mysql-dsn: !u", " x"}, {"mysql-dsn: |\n  u", "x"}, {"--- u", "x"},
+		{"%YAML u", "x"}, {"a: 1\n---\nu", "x"}, {"- u", "x"}, {"\tu", ""}} {
+		f.Add(around[0], around[1])
+	}
+	path := filepath.Join(f.TempDir(), "stockhold.yaml")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		if strings.Contains(before+after, "hunter2") {
+			return // there is a password elsewhere, too
+		}
+		for _, s := range config.Settings() {
+			if s.Secret == "" && strings.Contains(before+after, s.Flag) {
+				return // whose value may be told, and which might make it open what it likes
+			}
+		}
+		require.NoError(t, os.WriteFile(path, []byte(before+password+after), 0o600))
+		cfg, err := read(t, "--config="+path)
+		if err != nil {
+			require.NotContains(t, err.Error(), "hunter2")
+			return
+		}
+		require.NoError(t, cfg.Complete(), "completing twice is harmless")
 	})
 }
 

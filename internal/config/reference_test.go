@@ -44,7 +44,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 
 func rows(group string) string {
 	var b strings.Builder
-	b.WriteString("| flag | variable | default | meaning |\n|---|---|---|---|\n")
+	b.WriteString("| flag and key | variable | default | reloads | meaning |\n|---|---|---|---|---|\n")
 	for _, s := range config.Settings() {
 		if s.Group != group {
 			continue
@@ -53,7 +53,11 @@ func rows(group string) string {
 		if s.Default != "" {
 			value = "`" + s.Default + "`"
 		}
-		fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s |\n", s.Flag, s.Variable, value, s.Help)
+		reloads := ""
+		if s.Reloads {
+			reloads = "yes"
+		}
+		fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s | %s |\n", s.Flag, s.Variable, value, reloads, s.Help)
 	}
 	return b.String()
 }

@@ -70,7 +70,8 @@ func (p *Program) launch(setup Setup) (*Process, error) {
 
 func (p *Process) crashpoint() string { return filepath.Join(p.folder, "crashpoint") }
 
-var serving = regexp.MustCompile(`msg=serving address=(\S+)`)
+// serving is the line of a server's start, as text or as JSON.
+var serving = regexp.MustCompile(`(?:msg=serving address=|"msg":"serving","address":")([^\s"]+)`)
 
 func (p *Process) awaitServing(ctx context.Context) error {
 	return p.until(ctx, "serve", func() bool {

@@ -59,6 +59,7 @@ var quick = map[string]string{
 	"STOCKHOLD_DECIDER_TIMEOUT":      "1s",
 	"STOCKHOLD_MYSQL_WAIT":           "30s",
 	"STOCKHOLD_DRAIN_TIMEOUT":        "10s",
+	"STOCKHOLD_LOG_CHANGES":          "false", // a failing test shows the log
 }
 
 // OpenSite starts the stores, migrates a fresh database, and opens the proxies
@@ -167,3 +168,8 @@ func (s *Site) Close() error {
 	s.closers = nil
 	return errors.Join(errs...)
 }
+
+// CommitPacket is what asks MySQL to commit: the packet's length, its number, the
+// command, and the word. The word alone is also in READ COMMITTED, which every
+// batch begins with.
+var CommitPacket = append([]byte{7, 0, 0, 0, 3}, "COMMIT"...)

@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"stockhold/internal/tracing"
 )
 
 // boundary is the interceptor around every call: the handlers return the domain's
@@ -22,7 +26,7 @@ func (b *boundary) wrap(next connect.UnaryFunc) connect.UnaryFunc {
 		rpc := rpcName(request.Spec())
 		response, refused := b.call(ctx, rpc, request, next)
 		if refused == nil {
-			b.metrics.call(ctx, began, outcome{rpc: rpc, replayed: isReplay(response.Any())})
+			b.answered(ctx, began, outcome{rpc: rpc, replayed: isReplay(response.Any())})
 			return response, nil
 		}
 		if isBranch(request) {
@@ -31,8 +35,17 @@ func (b *boundary) wrap(next connect.UnaryFunc) connect.UnaryFunc {
 		if request.Peer().Protocol != connect.ProtocolConnect {
 			refused.fitHeaders()
 		}
-		b.metrics.call(ctx, began, outcome{rpc: rpc, code: refused.code, reason: refused.detail.GetReason()})
+		b.answered(ctx, began, outcome{rpc: rpc, code: refused.code, reason: refused.detail.GetReason()})
 		return nil, refused.asError()
+	}
+}
+
+// answered counts and times a call, and says in its span what became of it.
+func (b *boundary) answered(ctx context.Context, began time.Time, o outcome) {
+	b.metrics.call(ctx, began, o)
+	if tracing.On() {
+		trace.SpanFromContext(ctx).SetAttributes(
+			attribute.String("stockhold.reason", reasonName(o.reason)), attribute.Bool("stockhold.replayed", o.replayed))
 	}
 }
 

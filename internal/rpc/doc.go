@@ -13,7 +13,10 @@
 //     and the log holds the rest under that id.
 //   - page tokens, the size of bodies, the counting and timing of calls, and the
 //     few differences that make a hold a branch of a DTM transaction (dtm.go).
+//   - who may call, where that matters (admission.go), for whom (guarded.go) and how
+//     much (metered.go); packages access and quota know the rules.
 //
-// A call passes: body.go (size), codec.go (decoding), boundary.go (panics, error
-// table, metrics), the two services, and convert.go on its way in and out.
+// A call passes: admission.go (who), door.go (room), body.go (size), codec.go
+// (decoding), boundary.go (panics, error table, metrics), the services, and
+// requests.go and responses.go on its way in and out.
 package rpc

@@ -14,6 +14,8 @@ import (
 	"connectrpc.com/connect"
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
+	"stockhold/internal/access"
+	"stockhold/internal/tokens"
 	"stockhold/reservation"
 )
 
@@ -57,6 +59,12 @@ func (t *errorTable) refusal(ctx context.Context, rpc string, err error) *refusa
 		return t.defect(ctx, rpc, err)
 	case errors.As(err, &wire):
 		return refusalOf(wire)
+	case errors.Is(err, access.ErrUnauthenticated):
+		return newRefusal(connect.CodeUnauthenticated, stockholdv1.Reason_REASON_UNAUTHENTICATED, err.Error())
+	case errors.Is(err, access.ErrDenied):
+		return newRefusal(connect.CodePermissionDenied, stockholdv1.Reason_REASON_PERMISSION_DENIED, err.Error())
+	case errors.Is(err, tokens.ErrNoKeys):
+		return newRefusal(connect.CodeUnavailable, stockholdv1.Reason_REASON_UNAVAILABLE, err.Error()).after(storeAwayFor())
 	case errors.Is(err, reservation.ErrInDoubt):
 		return newRefusal(connect.CodeDeadlineExceeded, stockholdv1.Reason_REASON_DEADLINE_EXCEEDED,
 			"the deadline passed while the call was under way: it may have happened, repeat it with the same id")

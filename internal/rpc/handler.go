@@ -14,6 +14,8 @@ import (
 	"connectrpc.com/otelconnect"
 
 	"stockhold/gen/stockhold/v1/stockholdv1connect"
+	"stockhold/internal/access"
+	"stockhold/internal/quota"
 	"stockhold/inventory"
 	"stockhold/reservation"
 )
@@ -46,6 +48,19 @@ type Options struct {
 	// Interceptors run inside of the handlers' own, first to last: who may call
 	// what, for example. A *connect.Error of theirs is answered as it is.
 	Interceptors []connect.Interceptor
+	// Admit says who makes a request, and refuses those who may not make it, by its
+	// connection, path and headers. Whom it lets in speaks for its own owners only.
+	// Health is not asked about. Default: everybody may make every call, in every
+	// owner's name.
+	Admit func(*http.Request) (*access.Caller, error)
+	// CallerLimit is how much a caller that was admitted may ask for. Default: no limit.
+	CallerLimit func(*access.Caller) quota.Caller
+	// OwnerLimit is how much may be asked for in the name of an owner; where it limits
+	// held units, Holdings must be there. Default: no limit.
+	OwnerLimit func(owner string) quota.Owner
+	Holdings   *quota.Holdings
+	// Operator answers OperatorService, which is not served where it is nil.
+	Operator Operator
 	// Logger hears of defects and of stores that are away. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -70,13 +85,16 @@ func (o Options) withDefaults() Options {
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
 	}
+	if o.CallerLimit == nil {
+		o.CallerLimit = func(*access.Caller) quota.Caller { return quota.Caller{} }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
 	return o
 }
 
-// Handler serves both services, gRPC health and gRPC reflection (v1 and
+// Handler serves the services, gRPC health and gRPC reflection (v1 and
 // v1alpha), at the paths of their procedures. The server must offer HTTP/2
 // without TLS, or TLS, for gRPC; HTTP/1.1 is enough for the others.
 //
@@ -96,24 +114,47 @@ func Handler(service Service, options Options) (http.Handler, error) {
 		return nil, err
 	}
 
+	if options.OwnerLimit != nil {
+		service = &metered{service, options.OwnerLimit, quota.NewRates(), options.Holdings}
+	}
+	admitted := func(handler http.Handler) http.Handler { return handler }
+	writer := connect.NewErrorWriter(callOptions...)
+	if options.Admit != nil {
+		service = &guarded{service}
+		rates, seats := quota.NewRates(), quota.NewSeats()
+		admitted = func(handler http.Handler) http.Handler {
+			return &admission{
+				next: handler, admit: options.Admit, limit: options.CallerLimit, rates: rates, seats: seats,
+				errors: errs, metrics: metrics, writer: writer,
+			}
+		}
+	}
+
 	mux := http.NewServeMux()
 	inside := new(atomic.Int64)
-	writer := connect.NewErrorWriter(callOptions...)
 	serve := func(path string, handler http.Handler) {
-		mux.Handle(path, &door{
+		mux.Handle(path, admitted(&door{
 			next: limitBodies(handler, options.MaxBodyBytes), limit: int64(options.MaxCalls),
 			inside: inside, writer: writer, metrics: metrics,
-		})
+		}))
 	}
 	serve(stockholdv1connect.NewReservationServiceHandler(&reservations{service, errs, metrics}, callOptions...))
 	serve(stockholdv1connect.NewInventoryServiceHandler(&stocks{service, errs, metrics}, callOptions...))
 
 	served := []string{stockholdv1connect.ReservationServiceName, stockholdv1connect.InventoryServiceName}
+	if options.Operator != nil {
+		serve(stockholdv1connect.NewOperatorServiceHandler(&operators{options.Operator}, callOptions...))
+		served = append(served, stockholdv1connect.OperatorServiceName)
+	}
 	reflector := grpcreflect.NewStaticReflector(append(served, grpchealth.HealthV1ServiceName)...)
 	small := connect.WithReadMaxBytes(maxSideBytes)
 	mux.Handle(grpchealth.NewHandler(&readiness{options.Ready, served}, small))
-	mux.Handle(grpcreflect.NewHandlerV1(reflector, small))
-	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, small))
+	for _, reflection := range []func(*grpcreflect.Reflector, ...connect.HandlerOption) (string, http.Handler){
+		grpcreflect.NewHandlerV1, grpcreflect.NewHandlerV1Alpha,
+	} {
+		path, handler := reflection(reflector, small)
+		mux.Handle(path, admitted(handler))
+	}
 	return mux, nil
 }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"testing"
 	"time"
@@ -181,4 +182,60 @@ func TestParkedHoldsAreClaimed(t *testing.T) {
 			require.True(t, claims[0].Parked)
 		}
 	})
+}
+
+// The time that comes with the locks is read when they are there, not when the
+// transaction began to wait for them.
+func TestTheClockIsReadUnderTheLocks(t *testing.T) {
+	t.Parallel()
+	s := openMariaDB(t, testservers.Database(t))
+	stocked(t, serve(t, s), "A", 10)
+	keys := []inventory.Key{key("A")}
+	holder, waiter := begin(t, s), begin(t, s)
+	_, err := holder.LockStocks(t.Context(), keys, reservation.Await)
+	require.NoError(t, err)
+
+	locked := make(chan error, 1)
+	go func() {
+		_, err := waiter.LockStocks(t.Context(), keys, reservation.Await)
+		locked <- err
+	}()
+	select {
+	case err := <-locked:
+		t.Fatalf("the row was not locked: %v", err)
+	case <-time.After(700 * time.Millisecond): // surely it waits by now
+	}
+	before, err := holder.Now(t.Context()) // which came with the lock
+	require.NoError(t, err)
+	released, err := holder.Now(t.Context()) // which is read now
+	require.NoError(t, err)
+	require.True(t, released.After(before), "%s, %s", released, before)
+	holder.Rollback()
+	require.NoError(t, <-locked)
+	now, err := waiter.Now(t.Context())
+	require.NoError(t, err)
+	require.False(t, now.Before(released), "%s, %s", now, released)
+}
+
+// A row that this version cannot read, because a later one wrote it, fails the
+// calls about it and no others, not even those of its batch.
+func TestAnUnknownStateHarmsNobodyElse(t *testing.T) {
+	t.Parallel()
+	dsn := testservers.Database(t)
+	service := serve(t, openMariaDB(t, dsn))
+	stocked(t, service, "A", 10)
+	require.NoError(t, hold(t, service, id("odd"), line("A", 1)).Err)
+	require.NoError(t, hold(t, service, id("even"), line("A", 1)).Err)
+	db, err := sql.Open("mysql", dsn)
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), "UPDATE reservations SET state = 77 WHERE reservation_id = 'odd'")
+	require.NoError(t, err)
+
+	answers := service.Do(t.Context(), []reservation.Request{
+		{Call: reservation.Confirm, ID: id("odd")}, {Call: reservation.Confirm, ID: id("even")},
+	})
+	require.ErrorIs(t, answers[0].Err, reservation.ErrCorrupt)
+	require.NoError(t, answers[1].Err)
+	require.Equal(t, reservation.Confirmed, answers[1].Reservation.State)
 }

@@ -104,6 +104,7 @@ func mysqlConfig(dsn string, opts Options) (*mysql.Config, error) {
 	config.ParseTime = true
 	config.Loc = time.UTC
 	config.InterpolateParams = true // one round trip a statement instead of two
+	config.MultiStatements = true   // and one for several, see mysqlSession
 	config.RejectReadOnly = true    // leave a primary that was demoted
 	config.ClientFoundRows = true   // updates count the rows they matched
 	config.Timeout = orDuration(opts.DialTimeout, 2*time.Second)

@@ -27,7 +27,7 @@ func TestLockingReadsGoByTheirIndex(t *testing.T) {
 		require.NoError(t, err)
 	}
 	fill(`INSERT INTO stocks SELECT 'default', CONCAT('SKU-', seq), 100, 0, 0, 1 FROM seq_1_to_20000`)
-	fill(`INSERT INTO reservations SELECT seq, 'default', CONCAT('R-', seq), 1 + seq % 6, 2, '2026-01-01', 1, '0123456789abcdef', '2026-01-01', '2026-01-01', 0, NULL, 0, '', '' FROM seq_1_to_20000`)
+	fill(`INSERT INTO reservations SELECT seq, 'default', CONCAT('R-', seq), 1 + seq % 6, 2, '2026-01-01', 1, '0123456789abcdef', '2026-01-01', '2026-01-01', 0, NULL, 0, '', '', NULL FROM seq_1_to_20000`)
 	fill(`INSERT INTO reservation_lines SELECT seq, 'default', CONCAT('SKU-', seq % 100), 1 FROM seq_1_to_20000`)
 	fill(`ANALYZE TABLE stocks, reservations, reservation_lines`)
 

@@ -3,17 +3,20 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
 
+	"stockhold/internal/tracing"
 	"stockhold/inventory"
 	"stockhold/reservation"
 )
 
 const (
 	stockColumns       = "location_id, sku, on_hand, reserved, committed, version"
-	reservationColumns = "rkey, owner, reservation_id, state, lane, due_at, line_count, fingerprint, created_at, expires_at, checks, parked_at, resolved_by, reference, reason"
+	untracedColumns    = "rkey, owner, reservation_id, state, lane, due_at, line_count, fingerprint, created_at, expires_at, checks, parked_at, resolved_by, reference, reason"
+	reservationColumns = untracedColumns + ", trace"
 )
 
 // A lane sorts the rows that wait for the sweeper or for their deletion, see
@@ -51,14 +54,20 @@ func scanStock(rows *sql.Rows) (inventory.Stock, error) {
 func scanReservation(rows *sql.Rows) (*reservation.Reservation, error) {
 	var r reservation.Reservation
 	var lane uint8
-	var fingerprint sql.RawBytes
+	var fingerprint, trace sql.RawBytes
 	var due, created, expires, parked moment
 	err := rows.Scan(&r.Key, &r.Owner, &r.ID, &r.State, &lane, &due, &r.LineCount, &fingerprint,
-		&created, &expires, &r.Checks, &parked, &r.ResolvedBy, &r.Reference, &r.Reason)
+		&created, &expires, &r.Checks, &parked, &r.ResolvedBy, &r.Reference, &r.Reason, &trace)
 	if err != nil {
 		return nil, err
 	}
+	if r.State == reservation.None || r.State > reservation.Returned {
+		return nil, fmt.Errorf("reservation %s has state %d, which this version does not know: %w", r.HoldID, r.State, reservation.ErrCorrupt)
+	}
 	copy(r.Fingerprint[:], fingerprint)
+	if tracing.On() {
+		r.Trace, _ = tracing.ParseMark(trace) // what cannot be read is nobody's link: no call depends on it
+	}
 	r.OnExpiry = reservation.OnExpiry(lane & lanePolicy)
 	r.CreatedAt, r.ExpiresAt, r.ParkedAt = created.Time, expires.Time, parked.Time
 	if r.State == reservation.Reserved {

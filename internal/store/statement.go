@@ -1,6 +1,9 @@
 package store
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // statement builds SQL with its arguments.
 type statement struct {
@@ -59,4 +62,13 @@ func chunks[T any](items []T, size int, f func([]T) error) error {
 		items = items[n:]
 	}
 	return nil
+}
+
+// chunked makes one change of each run of items of at most size, in order.
+func chunked[T any](items []T, size int, f func([]T) change) []change {
+	all := make([]change, 0, (len(items)+size-1)/size)
+	for some := range slices.Chunk(items, size) {
+		all = append(all, f(some))
+	}
+	return all
 }

@@ -49,7 +49,11 @@ func (s *Store) Close() error {
 	return errors.Join(closeDB(s.read), s.checkpoint(ctx), closeDB(s.write))
 }
 
-// Ping answers nil when the ledger can be read and written.
+// ErrReadOnly is why a database that answers can hold nothing.
+var ErrReadOnly = errors.New("it is read-only")
+
+// Ping answers nil when the ledger can be read and written. Otherwise the error
+// wraps reservation.ErrAway, and ErrReadOnly where that is why.
 func (s *Store) Ping(ctx context.Context) error {
 	query := "SELECT 'OFF'"
 	if s.dialect.name == "mysql" {
@@ -60,15 +64,18 @@ func (s *Store) Ping(ctx context.Context) error {
 		return s.fail("ping", err)
 	}
 	if readOnly != "0" && readOnly != "OFF" {
-		return fmt.Errorf("%w: %s is read-only", reservation.ErrAway, s.where)
+		return fmt.Errorf("%w: %s: %w", reservation.ErrAway, s.where, ErrReadOnly)
 	}
 	return nil
 }
 
 // fail says what the store was doing and what the error means.
 func (s *Store) fail(doing string, err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, reservation.ErrCorrupt): // what is wrong is a row, not the database
+		return fmt.Errorf("store: %s: %w", doing, err)
 	}
 	return fmt.Errorf("store: %s: %w", doing, s.dialect.classify(err))
 }

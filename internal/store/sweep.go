@@ -56,10 +56,10 @@ func (s *Store) Claim(ctx context.Context, lease time.Duration, limit int) ([]re
 			keys[i] = r.Key
 			claims = append(claims, reservation.Claim{
 				HoldID: r.HoldID, Reference: r.Reference, ExpiresAt: r.ExpiresAt,
-				Checks: r.Checks, Parked: r.Parked(), Lease: until,
+				Checks: r.Checks, Parked: r.Parked(), Lease: until, Trace: r.Trace,
 			})
 		}
-		return t.update(ctx, "claim", keys, reservation.Reserved, "due_at = ?", t.time(until))
+		return t.exec(ctx, t.update("claim", keys, reservation.Reserved, "due_at = ?", t.time(until))...)
 	})
 	if err != nil {
 		return nil, err
@@ -107,27 +107,23 @@ func (s *Store) purgeLane(ctx context.Context, state reservation.State, lane uin
 	if err := s.query(ctx, "look for old reservations", q, scanInto(&keys)); err != nil || len(keys) == 0 {
 		return 0, err
 	}
-	var deleted int64
+	var deleted int
 	err := s.within(ctx, func(t *tx) error {
+		deleted = 0
 		var locked []int64
 		q := in(newStatement("SELECT rkey FROM reservations"+s.dialect.index("PRIMARY")+" WHERE rkey IN "), keys).add(" AND")
 		if err := t.query(ctx, "lock old reservations", old(q).add(" ORDER BY rkey"+s.dialect.skipLocked), scanInto(&locked)); err != nil || len(locked) == 0 {
 			return err
 		}
-		if _, err := t.exec(ctx, "purge lines", in(newStatement("DELETE FROM reservation_lines WHERE rkey IN "), locked)); err != nil {
-			return err
-		}
-		var err error
-		deleted, err = t.exec(ctx, "purge reservations", old(in(newStatement("DELETE FROM reservations WHERE rkey IN "), locked).add(" AND")))
-		if err == nil && deleted != int64(len(locked)) {
-			return errors.Join(reservation.ErrCorrupt, errors.New("store: purge: a locked reservation changed"))
-		}
-		return err
+		deleted = len(locked)
+		return t.exec(ctx,
+			change{"purge lines", in(newStatement("DELETE FROM reservation_lines WHERE rkey IN "), locked), anyRows},
+			change{"purge reservations", old(in(newStatement("DELETE FROM reservations WHERE rkey IN "), locked).add(" AND")), int64(deleted)})
 	})
 	if err != nil {
 		return 0, err
 	}
-	return int(deleted), nil
+	return deleted, nil
 }
 
 // purgeAdjustments deletes the oldest ones; their keys are in order of time.
@@ -150,9 +146,12 @@ func (s *Store) purgeAdjustments(ctx context.Context, before time.Time, limit in
 		return 0, err
 	}
 	var deleted int64
-	err = s.within(ctx, func(t *tx) (err error) {
+	err = s.within(ctx, func(t *tx) error {
 		q := in(newStatement("DELETE FROM stock_adjustments WHERE created_at < ? AND akey IN ", s.dialect.time(before)), keys)
-		deleted, err = t.exec(ctx, "purge adjustments", q)
+		counts, err := t.execSome(ctx, []change{{"purge adjustments", q, anyRows}}) // another process may have been first
+		if err == nil {
+			deleted = counts[0]
+		}
 		return err
 	})
 	if err != nil {
@@ -184,6 +183,9 @@ func (s *Store) Undecided(ctx context.Context, limit int) (reservation.Undecided
 				return err
 			}
 			u.Overdue++
+			if lane&laneDeferred != 0 {
+				u.Asked++
+			}
 			if lane&laneParked != 0 {
 				u.Parked++
 			}

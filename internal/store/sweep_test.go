@@ -111,7 +111,7 @@ func TestDeferralRespectsWhatACallerMoved(t *testing.T) {
 
 		u, err := s.Undecided(t.Context(), 100)
 		require.NoError(t, err)
-		require.Equal(t, [2]int{1, 1}, [2]int{u.Overdue, u.Parked})
+		require.Equal(t, [3]int{1, 1, 1}, [3]int{u.Overdue, u.Asked, u.Parked})
 		require.Positive(t, u.Oldest)
 
 		parked, _, err := service.List(t.Context(), reservation.Filter{Owner: "asks", Parked: true}, 0, 10)

@@ -17,25 +17,21 @@ import (
 // tx is one transaction of a batch.
 type tx struct {
 	store   *Store
-	gorm    *gorm.DB
-	conn    gorm.ConnPool // the transaction's own connection
-	session int64         // the server's number of it, once Now was asked
-	over    bool
+	conn    gorm.ConnPool    // the transaction's own connection
+	end     gorm.TxCommitter // the same
+	session int64            // the server's number of it, once the clock was read
+	clock   time.Time        // read with the last lock, for Now
 }
 
 // Begin opens a READ COMMITTED transaction: every statement sees what was
 // committed before it, so that a row read under its lock is the row as it is.
 // On SQLite the transaction holds the one write lock from the start.
 func (s *Store) Begin(ctx context.Context) (reservation.Tx, error) {
-	var options *sql.TxOptions
-	if s.dialect.name == "mysql" {
-		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	session, err := s.openSession(ctx)
+	if err != nil {
+		return nil, s.fail("begin", err)
 	}
-	db := s.write.WithContext(ctx).Begin(options)
-	if db.Error != nil {
-		return nil, s.fail("begin", db.Error)
-	}
-	return &tx{store: s, gorm: db, conn: db.Statement.ConnPool}, nil
+	return &tx{store: s, conn: session, end: session}, nil
 }
 
 func (t *tx) query(ctx context.Context, doing string, q *statement, scan func(*sql.Rows) error) error {
@@ -124,21 +120,53 @@ func (t *tx) ReadLines(ctx context.Context, held []*reservation.Reservation) err
 	return t.store.fail("read lines", readLines(ctx, t.conn, held))
 }
 
+// LockStocks reads the database's clock along with rows that it waited for: they
+// are all locked by then, and it saves a round trip while they are.
 func (t *tx) LockStocks(ctx context.Context, keys []inventory.Key, locked reservation.Locked) ([]inventory.Stock, error) {
+	t.clock = time.Time{}
 	stocks := make([]inventory.Stock, 0, len(keys))
+	left := len(keys)
 	err := chunks(keys, lockChunk, func(keys []inventory.Key) error {
 		q := newStatement("SELECT " + stockColumns + " FROM stocks" + t.store.dialect.index("PRIMARY") + " WHERE (location_id, sku) IN (" + t.store.dialect.pairs)
 		q.keys(keys).add(") ORDER BY location_id, sku" + t.store.dialect.locking(locked))
-		return t.query(ctx, "lock stock rows", q, func(rows *sql.Rows) error {
+		read := func(rows *sql.Rows) error {
 			s, err := scanStock(rows)
 			stocks = append(stocks, s)
 			return err
-		})
+		}
+		if left -= len(keys); left > 0 || locked == reservation.Pass || t.store.dialect.clock == "" {
+			return t.query(ctx, "lock stock rows", q, read)
+		}
+		return t.store.fail("lock stock rows", t.queryThenClock(ctx, q, read))
 	})
 	return stocks, err
 }
 
+// queryThenClock asks for rows and then, in the same round trip, for the time.
+// The server begins the second statement when the first has all its locks.
+func (t *tx) queryThenClock(ctx context.Context, q *statement, scan func(*sql.Rows) error) error {
+	rows, err := t.conn.QueryContext(ctx, q.add(";SELECT "+t.store.dialect.clock).sql.String(), q.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	if rows.NextResultSet() && rows.Next() {
+		var now moment
+		if err := rows.Scan(&now, &t.session); err != nil {
+			return err
+		}
+		t.clock = now.Time
+	}
+	return rows.Err()
+}
+
 func (t *tx) Adjustments(ctx context.Context, ids []string) ([]inventory.Adjustment, error) {
+	t.clock = time.Time{} // it is to be read after this
 	var known []inventory.Adjustment
 	err := chunks(ids, lockChunk, func(ids []string) error {
 		q := newStatement("SELECT adjustment_id, location_id, sku, is_recount, amount, expected_on_hand, created_at, reason, reference FROM stock_adjustments WHERE adjustment_id IN ")
@@ -159,17 +187,24 @@ func (t *tx) Exist(ctx context.Context, ids []inventory.HoldID) ([]inventory.Hol
 	return known, t.store.fail("look for ids again", err)
 }
 
+// Now is the time that came with the last locks, once, or reads the clock.
 func (t *tx) Now(ctx context.Context) (now time.Time, err error) {
-	now, t.session, err = t.store.clock(ctx, t.conn)
+	now, t.clock = t.clock, time.Time{}
+	if now.IsZero() {
+		now, t.session, err = t.store.clock(ctx, t.conn)
+	}
 	return now, err
 }
 
 // Commit ends the transaction. Unless the server said that it rolled back, an
 // error leaves the outcome open: the reply may be what was lost, and a plain
 // read proves nothing while the server may still be committing.
-func (t *tx) Commit(context.Context) error {
-	err := t.gorm.Commit().Error
-	t.over = true
+func (t *tx) Commit(ctx context.Context) error {
+	if ctx.Err() != nil { // COMMIT was not sent
+		t.Rollback()
+		return t.store.fail("commit", ctx.Err())
+	}
+	err := t.end.Commit()
 	if err == nil {
 		return nil
 	}
@@ -178,16 +213,13 @@ func (t *tx) Commit(context.Context) error {
 	if errors.As(err, &server) && (errors.Is(classified, reservation.ErrConflict) || errors.Is(classified, reservation.ErrLockWait)) {
 		return classified
 	}
-	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return classified // time ran out before COMMIT was sent, and the transaction is rolled back
+	if errors.Is(err, sql.ErrTxDone) { // rolled back before
+		return classified
 	}
 	t.store.kill(t.session)
 	return errors.Join(reservation.ErrCommitUnknown, err)
 }
 
-func (t *tx) Rollback() {
-	if !t.over {
-		t.over = true
-		t.gorm.Rollback() // a failed ROLLBACK means a lost connection, and the server rolls back by itself
-	}
-}
+// Rollback undoes what was not committed. A failed ROLLBACK means a lost
+// connection, and the server rolls back by itself.
+func (t *tx) Rollback() { _ = t.end.Rollback() }

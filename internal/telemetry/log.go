@@ -12,20 +12,34 @@ import (
 )
 
 // NewLogger writes to w what is at least of the level: debug, info, warn or
-// error. The format is text or json.
-func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
-	var least slog.Level
-	if err := least.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+// error. The format is text or json. A line that is logged with the context of a
+// span names its trace. The level that it returns can be changed while the logger,
+// and all that were made of it, are used.
+func NewLogger(w io.Writer, level, format string) (*slog.Logger, *slog.LevelVar, error) {
+	parsed, err := ParseLevel(level)
+	if err != nil {
+		return nil, nil, err
 	}
+	least := new(slog.LevelVar)
+	least.Set(parsed)
 	options := &slog.HandlerOptions{Level: least}
+	out := &outlet{to: w}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		return slog.New(lines{slog.NewTextHandler(out, options), out}), least, nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(lines{slog.NewJSONHandler(out, options), out}), least, nil
 	}
-	return nil, fmt.Errorf("log format %q: want text or json", format)
+	return nil, nil, fmt.Errorf("log format %q: want text or json", format)
+}
+
+// ParseLevel reads a level as it is configured.
+func ParseLevel(level string) (slog.Level, error) {
+	var parsed slog.Level
+	if err := parsed.UnmarshalText([]byte(level)); err != nil {
+		return 0, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+	}
+	return parsed, nil
 }
 
 // SetDefault makes log the logger of the whole process: of code that is given

@@ -1,27 +1,24 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
+	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/otlptranslator"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/contrib/exporters/autoexport"
 	exporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// Install makes the process measure, and returns what serves the readings. The
-// first call does it; later ones return the same handler.
-func Install() (http.Handler, error) { return install() }
-
-var install = sync.OnceValues(func() (http.Handler, error) {
+// newMeters makes the provider of instruments and the page of their readings.
+func newMeters(ctx context.Context, who *resource.Resource, build Build) (*metric.MeterProvider, http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	reader, err := exporter.New(
 		exporter.WithRegisterer(registry),
@@ -29,20 +26,16 @@ var install = sync.OnceValues(func() (http.Handler, error) {
 		exporter.WithoutScopeInfo(), // which of our packages counted is in the name already
 	)
 	if err != nil {
-		return nil, fmt.Errorf("make the metrics exporter: %w", err)
+		return nil, nil, fmt.Errorf("make the metrics exporter: %w", err)
 	}
-	build := ReadBuild()
-	otel.SetMeterProvider(metric.NewMeterProvider(
-		metric.WithReader(reader),
-		metric.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", "stockhold"),
-			attribute.String("service.version", build.Version),
-		)),
-	))
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		slog.Warn("telemetry", "error", err)
-	}))
-
+	options := []metric.Option{metric.WithReader(reader), metric.WithResource(who)}
+	if pushed() {
+		sender, err := autoexport.NewMetricReader(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("make the metrics exporter that OTEL_METRICS_EXPORTER=%s asks for: %w", os.Getenv("OTEL_METRICS_EXPORTER"), err)
+		}
+		options = append(options, metric.WithReader(sender))
+	}
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -52,8 +45,18 @@ var install = sync.OnceValues(func() (http.Handler, error) {
 			ConstLabels: prometheus.Labels{"version": build.Version, "revision": build.Revision, "go": build.Go},
 		}, func() float64 { return 1 }),
 	)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+	return metric.NewMeterProvider(options...), promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, // one reading that is wrong must not hide the others
 		ErrorLog:      slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}), nil
-})
+}
+
+// pushed reports whether readings are to be sent to somebody as well. By default
+// they are only shown, on the page; a collector's address alone means traces.
+func pushed() bool {
+	switch os.Getenv("OTEL_METRICS_EXPORTER") {
+	case "", "none", "prometheus": // the page is Prometheus's
+		return false
+	}
+	return !disabled()
+}

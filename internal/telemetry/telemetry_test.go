@@ -19,13 +19,13 @@ func TestInstallServesWhatIsCounted(t *testing.T) {
 	// Made before there is a provider, as packages make theirs.
 	counter, err := otel.Meter("test").Int64Counter("stockhold.test.calls")
 	require.NoError(t, err)
-	handler, err := Install()
+	installed, err := Install()
 	require.NoError(t, err)
 	again, err := Install()
 	require.NoError(t, err)
 	counter.Add(t.Context(), 3)
 
-	for _, h := range []http.Handler{handler, again} {
+	for _, h := range []http.Handler{installed.Metrics, again.Metrics} {
 		answer := httptest.NewRecorder()
 		h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		require.Equal(t, http.StatusOK, answer.Code)
@@ -37,23 +37,31 @@ func TestInstallServesWhatIsCounted(t *testing.T) {
 
 func TestLogLevelAndFormat(t *testing.T) {
 	var out bytes.Buffer
-	log, err := NewLogger(&out, "warn", "json")
+	log, level, err := NewLogger(&out, "warn", "json")
 	require.NoError(t, err)
+	derived := log.With("part", "of it")
 	log.Info("not this")
 	log.Warn("this")
 	require.NotContains(t, out.String(), "not this")
 	require.Contains(t, out.String(), `"msg":"this"`)
 
-	_, err = NewLogger(io.Discard, "loud", "text")
+	level.Set(slog.LevelDebug)
+	derived.Debug("and this")
+	require.Contains(t, out.String(), `"msg":"and this"`)
+	level.Set(slog.LevelError)
+	derived.Warn("no more")
+	require.NotContains(t, out.String(), "no more")
+
+	_, _, err = NewLogger(io.Discard, "loud", "text")
 	require.ErrorContains(t, err, `"loud"`)
-	_, err = NewLogger(io.Discard, "info", "xml")
+	_, _, err = NewLogger(io.Discard, "info", "xml")
 	require.ErrorContains(t, err, `"xml"`)
 }
 
 // What the drivers say on their own comes in the program's format, as detail.
 func TestDriversLogThroughOurs(t *testing.T) {
 	var out bytes.Buffer
-	log, err := NewLogger(&out, "debug", "json")
+	log, _, err := NewLogger(&out, "debug", "json")
 	require.NoError(t, err)
 	before := slog.Default()
 	t.Cleanup(func() { require.NoError(t, SetDefault(before)) })

@@ -6,14 +6,19 @@ import (
 	"net/http"
 )
 
-// bounded ends answers that are too long. The client above it refuses them, too,
+// bounded shows the token, if there is one, and ends answers that are too long. The client above it refuses them, too,
 // but reads an answer to its end before it says so, and not every answer ends.
 type bounded struct {
 	transport http.RoundTripper
 	limit     int64 // bytes
+	token     func() string
 }
 
 func (b *bounded) RoundTrip(request *http.Request) (*http.Response, error) {
+	if b.token != nil {
+		request = request.Clone(request.Context()) // a transport leaves its request as it is
+		request.Header.Set("Authorization", "Bearer "+b.token())
+	}
 	response, err := b.transport.RoundTrip(request)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package decider_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -136,7 +137,7 @@ func TestOverTLS(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	decisions, err := ask(t, client(t, server.URL, decider.Options{TLS: server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()}), "1")
+	decisions, err := ask(t, client(t, server.URL, decider.Options{TLS: func() *tls.Config { return server.Client().Transport.(*http.Transport).TLSClientConfig }}), "1")
 	require.NoError(t, err)
 	require.Equal(t, []sweeper.Decision{{ID: "1", Verdict: sweeper.Abort}}, decisions)
 

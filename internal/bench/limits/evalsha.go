@@ -24,14 +24,16 @@ import (
 const (
 	keyStart    = "{limits} "
 	pendingKey  = keyStart + "pending"
+	holdsKey    = keyStart + "holds"
 	rowKey      = keyStart + "row default hot"
-	holdStart   = keyStart + "hold default "
-	connections = 50
-	inFlight    = 16 // calls on each connection
+	holdStart   = "default "
+	holdsPerRun = 64 // of the script, as the gate asks for them when many callers are at it
+	connections = 4
+	inFlight    = 4 // runs on each connection
 )
 
-// Freeze runs the gate's own freeze script, one line on one row, n times with as
-// many different holds, and counts the holds that are frozen afterwards.
+// Freeze freezes n different holds of one line on one row with the gate's own script,
+// many in one run as the gate does it, and counts the holds that are frozen afterwards.
 func Freeze(ctx context.Context, s *stage.Stage, n int) (result Result, err error) {
 	root, err := stage.Root(ctx)
 	if err != nil {
@@ -50,7 +52,9 @@ func Freeze(ctx context.Context, s *stage.Stage, n int) (result Result, err erro
 	if err != nil {
 		return result, fmt.Errorf("load the freeze script: %w", err)
 	}
-	took, tool, err := freeze(ctx, client, s.RedisAddr(), sha, n)
+	runs := (n + holdsPerRun - 1) / holdsPerRun
+	n = runs * holdsPerRun
+	took, tool, err := freeze(ctx, client, s.RedisAddr(), sha, runs)
 	if err != nil {
 		return result, err
 	}
@@ -67,30 +71,34 @@ func Freeze(ctx context.Context, s *stage.Stage, n int) (result Result, err erro
 	}
 	return Result{
 		Name:      "redis-evalsha-freeze",
-		About:     fmt.Sprintf("the gate's freeze script by %s, %d connections with %d calls in flight each", tool, connections, inFlight),
+		About:     fmt.Sprintf("the gate's freeze script, %d holds in each run, by %s, %d connections with %d runs in flight each", holdsPerRun, tool, connections, inFlight),
 		PerSecond: float64(frozen) / took.Seconds(), Rows: frozen,
 	}, nil
 }
 
-// freeze makes the calls with redis-benchmark, or by itself where that is missing.
-func freeze(ctx context.Context, client *redis.Client, addr, sha string, n int) (time.Duration, string, error) {
+// freeze runs the script with redis-benchmark, or by itself where that is missing.
+func freeze(ctx context.Context, client *redis.Client, addr, sha string, runs int) (time.Duration, string, error) {
 	path, err := exec.LookPath("redis-benchmark")
 	if err != nil {
-		took, err := pipelined(ctx, client, sha, n)
+		took, err := pipelined(ctx, client, sha, runs)
 		return took, "an own pipelined loop", err
 	}
-	took, err := redisBenchmark(ctx, path, addr, sha, n)
+	took, err := redisBenchmark(ctx, path, addr, sha, runs)
 	return took, "redis-benchmark", err
 }
 
-func redisBenchmark(ctx context.Context, path, addr, sha string, n int) (time.Duration, error) {
+func redisBenchmark(ctx context.Context, path, addr, sha string, runs int) (time.Duration, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return 0, fmt.Errorf("the address of Redis: %w", err)
 	}
-	out, err := exec.CommandContext(ctx, path, "-h", host, "-p", port, "-n", strconv.Itoa(n),
+	args := []string{"-h", host, "-p", port, "-n", strconv.Itoa(runs),
 		"-c", strconv.Itoa(connections), "-P", strconv.Itoa(inFlight), "-r", "2000000000", "--csv",
-		"EVALSHA", sha, "3", pendingKey, holdStart+"__rand_int__", rowKey, "1").Output()
+		"EVALSHA", sha, "3", pendingKey, holdsKey, rowKey}
+	for range holdsPerRun {
+		args = append(args, holdStart+"__rand_int__", "1", "1", "1")
+	}
+	out, err := exec.CommandContext(ctx, path, args...).Output()
 	if err != nil {
 		return 0, fmt.Errorf("redis-benchmark: %w\n%s", err, out)
 	}
@@ -102,10 +110,10 @@ func redisBenchmark(ctx context.Context, path, addr, sha string, n int) (time.Du
 	if err != nil || rate <= 0 {
 		return 0, fmt.Errorf("redis-benchmark printed %q calls a second", rows[1][1])
 	}
-	return time.Duration(float64(n) / rate * float64(time.Second)), nil
+	return time.Duration(float64(runs) / rate * float64(time.Second)), nil
 }
 
-func pipelined(ctx context.Context, client *redis.Client, sha string, n int) (time.Duration, error) {
+func pipelined(ctx context.Context, client *redis.Client, sha string, runs int) (time.Duration, error) {
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
@@ -113,12 +121,16 @@ func pipelined(ctx context.Context, client *redis.Client, sha string, n int) (ti
 		group.Go(func() error {
 			for {
 				first := next.Add(inFlight) - inFlight
-				if first >= int64(n) {
+				if first >= int64(runs) {
 					return nil
 				}
 				_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
-					for i := first; i < min(first+inFlight, int64(n)); i++ {
-						p.EvalSha(ctx, sha, []string{pendingKey, holdStart + strconv.FormatInt(i, 10), rowKey}, 1)
+					for i := first; i < min(first+inFlight, int64(runs)); i++ {
+						args := make([]any, 0, 4*holdsPerRun)
+						for hold := range int64(holdsPerRun) {
+							args = append(args, holdStart+strconv.FormatInt(i*holdsPerRun+hold, 10), 1, 1, 1)
+						}
+						p.EvalSha(ctx, sha, []string{pendingKey, holdsKey, rowKey}, args...)
 					}
 					return nil
 				})

@@ -37,7 +37,7 @@ func (p Peer) Serve(ctx context.Context, stores Stores, out io.Writer) (err erro
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", metrics)
+	mux.Handle("/metrics", metrics.Metrics)
 	mux.Handle("/debug/pprof/", http.DefaultServeMux)
 	mux.Handle("/", calls)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")

@@ -15,32 +15,44 @@ import (
 
 // product is the code that runs in production.
 var product = []string{"cmd/stockhold", "inventory", "reservation", "sweeper",
-	"internal/app", "internal/audit", "internal/config", "internal/crashpoint", "internal/rpc", "internal/store", "internal/telemetry"}
+	"internal/access", "internal/app", "internal/audit", "internal/certs", "internal/client", "internal/display", "internal/operator", "internal/recount", "internal/config", "internal/crashpoint", "internal/livefile", "internal/quota", "internal/rpc", "internal/store", "internal/telemetry", "internal/tokens"}
 
 // ownClock lists the files that look at the process's own clock, and what for. It
 // measures and bounds waits of this process. What is held, until when, and who may
 // act on it is decided by times that came from the database.
 var ownClock = map[string]string{
-	"internal/app/pulse.go":      "how late this process is with what comes in",
-	"internal/app/server.go":     "how long a server that stops waits for calls that it cut off",
-	"internal/audit/progress.go": "how often progress is shown",
-	"internal/rpc/boundary.go":   "how long a call took, for metrics and the log",
-	"internal/rpc/errors.go":     "how often the log says that a store is away",
-	"internal/rpc/metrics.go":    "how long a call took",
-	"internal/store/rows.go":     "the embedded ledger lives in this process: there the process's clock is the database's",
-	"inventory/away.go":          "whether the caller's own deadline is over",
-	"inventory/metrics.go":       "how long a round trip took",
-	"inventory/scripts.go":       "how long a round trip took",
-	"reservation/due.go":         "how long a transaction took",
-	"reservation/ledger.go":      "how long a transaction took; for how long a lost COMMIT is asked about",
-	"reservation/pending.go":     "how long the caller is ready to wait",
-	"reservation/pressure.go":    "when calls that wait are to go on together",
-	"reservation/queue.go":       "how long a call has waited",
-	"reservation/slowlane.go":    "for how long calls for a locked row are kept apart",
-	"sweeper/ask.go":             "how much of its lease a sweeper has left; what it does too late changes nothing",
-	"sweeper/check.go":           "how much of a pass was spent on slow owners",
-	"sweeper/owner.go":           "how long a request took",
-	"sweeper/sweeper.go":         "how long a pass took, and when the next one is to tidy up",
+	"cmd/stockhold/hold_try.go":    "from when on a listing is shown",
+	"internal/display/progress.go": "how often progress is told",
+	"internal/recount/run.go":      "how long an import took",
+	"internal/access/control.go":   "how often the log says that somebody was turned away",
+	"internal/app/pulse.go":        "how late this process is with what comes in",
+	"internal/app/server.go":       "how long a server that stops waits for calls that it cut off",
+	"internal/audit/progress.go":   "how often progress is shown",
+	"internal/certs/load.go":       "whether a new certificate is worth taking: who may call, not what is held",
+	"internal/certs/server.go":     "whether a caller's certificate is over: who may call, not what is held",
+	"internal/quota/holdings.go":   "how often the ledger is asked what an owner holds",
+	"internal/quota/rates.go":      "how often somebody calls",
+	"internal/rpc/boundary.go":     "how long a call took, for metrics and the log",
+	"internal/rpc/errors.go":       "how often the log says that a store is away",
+	"internal/rpc/metrics.go":      "how long a call took",
+	"internal/store/rows.go":       "the embedded ledger lives in this process: there the process's clock is the database's",
+	"internal/tokens/verifier.go":  "whether a caller's token is over: who may call, not what is held",
+	"inventory/away.go":            "whether the caller's own deadline is over",
+	"inventory/convoy.go":          "how long holds have waited for a round trip",
+	"inventory/metrics.go":         "how long a round trip took",
+	"inventory/scripts.go":         "how long a round trip took",
+	"reservation/due.go":           "how long a transaction took",
+	"reservation/ledger.go":        "how long a transaction took; for how long a lost COMMIT is asked about",
+	"reservation/metrics.go":       "how long a COMMIT took; in which seconds the gate was away, for a counter",
+	"reservation/pending.go":       "how long the caller is ready to wait",
+	"reservation/pressure.go":      "when calls that wait are to go on together, and how many were stopped in a second",
+	"reservation/queue.go":         "how long a call has waited",
+	"reservation/slowlane.go":      "for how long calls for a locked row are kept apart",
+	"reservation/teller.go":        "when a line of the log was due",
+	"sweeper/ask.go":               "how much of its lease a sweeper has left; what it does too late changes nothing",
+	"sweeper/check.go":             "how much of a pass was spent on slow owners",
+	"sweeper/owner.go":             "how long a request took",
+	"sweeper/sweeper.go":           "how long a pass took, and when the next one is to tidy up",
 }
 
 // No product code looks at the process's clock but for what is listed above. A

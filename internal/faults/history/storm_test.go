@@ -75,10 +75,10 @@ func (s *storm) strike(ctx context.Context) error {
 		{"callers cut off", victim.Proxy.Cut},
 		{"answers to callers lost", func() error { return s.lose(victim.Proxy, 1, nil) }},
 		{"callers reset", func() error { return s.during(s.between(20, 200), victim.Proxy.Reset, victim.Proxy.Heal) }},
-		{"replies of COMMIT lost", func() error { return s.lose(s.site.ToMySQL, 1+s.random.IntN(3), []byte("COMMIT")) }},
-		{"replies of COMMIT lost", func() error { return s.lose(s.site.ToMySQL, 1+s.random.IntN(3), []byte("COMMIT")) }},
+		{"replies of COMMIT lost", func() error { return s.lose(s.site.ToMySQL, 1+s.random.IntN(3), faults.CommitPacket) }},
+		{"replies of COMMIT lost", func() error { return s.lose(s.site.ToMySQL, 1+s.random.IntN(3), faults.CommitPacket) }},
 		{"COMMITs held up", func() error {
-			return s.during(s.between(100, 4000), func() error { return s.site.ToMySQL.HoldRequests(1+s.random.IntN(3), []byte("COMMIT")) }, s.site.ToMySQL.Heal)
+			return s.during(s.between(100, 4000), func() error { return s.site.ToMySQL.HoldRequests(1+s.random.IntN(3), faults.CommitPacket) }, s.site.ToMySQL.Heal)
 		}},
 		{"COMMITs stopped", func() error { return s.stopCommits(ctx) }},
 		{"COMMITs stopped", func() error { return s.stopCommits(ctx) }},
@@ -125,7 +125,7 @@ func (s *storm) lose(p *proxy.Proxy, replies int, of []byte) error {
 func (s *storm) stopCommits(ctx context.Context) error {
 	toMySQL := s.site.ToMySQL
 	return s.during(s.between(50, 300),
-		func() error { return toMySQL.HoldRequests(1+s.random.IntN(2), []byte("COMMIT")) },
+		func() error { return toMySQL.HoldRequests(1+s.random.IntN(2), faults.CommitPacket) },
 		func() error { return errors.Join(s.site.KillSessions(ctx), toMySQL.Heal()) })
 }
 

@@ -76,7 +76,7 @@ func TestCommitReplyLost(t *testing.T) {
 				require.NoError(t, confirm(id))
 			}
 			lost, retried := site.ToMySQL.Lost(), metric(t, server, retriedCommits)
-			require.NoError(t, site.ToMySQL.LoseReplies(1, mysqlCommit))
+			require.NoError(t, site.ToMySQL.LoseReplies(1, faults.CommitPacket))
 			require.NoError(t, c.call(id))
 			require.Equal(t, lost+1, site.ToMySQL.Lost())
 			require.Equal(t, retried+1, metric(t, server, retriedCommits))
@@ -93,11 +93,11 @@ func TestCommitReplyLost(t *testing.T) {
 func TestCommitReplyMuted(t *testing.T) {
 	t.Parallel()
 	site, server, client := patientSite(t)
-	require.NoError(t, site.ToMySQL.MuteReplies(1, mysqlCommit))
+	require.NoError(t, site.ToMySQL.MuteReplies(1, faults.CommitPacket))
 	p := newPatron(t, "muted", time.Second, client) // the first COMMIT is its stock's
 	require.Equal(t, 1, site.ToMySQL.Lost())
 
-	require.NoError(t, site.ToMySQL.MuteReplies(1, mysqlCommit))
+	require.NoError(t, site.ToMySQL.MuteReplies(1, faults.CommitPacket))
 	hasty := p.try(t.Context(), client, "hasty")
 	require.Equal(t, stockholdv1.Reason_REASON_DEADLINE_EXCEEDED, faults.Refusal(hasty.err).GetReason(), "%v", hasty.err)
 	require.LessOrEqual(t, hasty.took, p.deadline+slack)
@@ -125,7 +125,7 @@ func TestCommitArrivesLate(t *testing.T) {
 
 	late := func(t *testing.T, id string) (replayed <-chan bool) {
 		t.Helper()
-		require.NoError(t, site.ToMySQL.HoldRequests(1, mysqlCommit))
+		require.NoError(t, site.ToMySQL.HoldRequests(1, faults.CommitPacket))
 		answered := make(chan bool, 1)
 		ctx := faults.Within(t, patience)
 		go func() {

@@ -93,7 +93,3 @@ func proxyTo(t *testing.T, upstream string) *proxy.Proxy {
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
 	return p
 }
-
-// mysqlCommit is the packet that asks MySQL to commit: its length, its number,
-// the command for a query, the query. The word alone is in READ COMMITTED, too.
-var mysqlCommit = append([]byte{7, 0, 0, 0, 3}, "COMMIT"...)

@@ -19,7 +19,7 @@ import (
 func TestFaultsBetweenServerAndMySQL(t *testing.T) {
 	t.Parallel()
 	a := openArena(t)
-	toMySQL := hop{a.ToMySQL, mysqlCommit}
+	toMySQL := hop{a.ToMySQL, faults.CommitPacket}
 	for _, f := range all {
 		t.Run(f.name, func(t *testing.T) {
 			c := a.open(t, f, faults.ShopOptions{Attempt: 2 * time.Second}, toMySQL)

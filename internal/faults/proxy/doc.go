@@ -3,7 +3,7 @@
 //
 //	p, err := proxy.Start(db.Addr())         // clients connect to p.Addr()
 //	...
-//	err = p.LoseReplies(1, []byte("COMMIT")) // the next COMMIT is executed, and its client sees a reset connection
+//	err = p.LoseReplies(1, []byte("order-7")) // the next request with this in it is executed, and its client sees a reset connection
 //	...
 //	err = p.Heal()                           // every fault ends
 //

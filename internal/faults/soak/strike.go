@@ -104,11 +104,11 @@ func (w *world) strike(ctx context.Context, f Fault) error {
 	case "replies lost":
 		return last(func() error { return link.LoseReplies(f.Count, nil) }, link.Heal)
 	case "replies of COMMIT lost":
-		return last(func() error { return link.LoseReplies(f.Count, []byte("COMMIT")) }, link.Heal)
+		return last(func() error { return link.LoseReplies(f.Count, faults.CommitPacket) }, link.Heal)
 	case "COMMITs held up": // they arrive when the fault is over, also if nobody waits for them any more
-		return last(func() error { return link.HoldRequests(f.Count, []byte("COMMIT")) }, link.Heal)
+		return last(func() error { return link.HoldRequests(f.Count, faults.CommitPacket) }, link.Heal)
 	case "COMMITs stopped": // their sessions end before they arrive
-		return last(func() error { return link.HoldRequests(f.Count, []byte("COMMIT")) }, func() error {
+		return last(func() error { return link.HoldRequests(f.Count, faults.CommitPacket) }, func() error {
 			return errors.Join(w.site.KillSessions(whole), link.Heal())
 		})
 	}

@@ -45,8 +45,8 @@ var keeping = []Twin{
 		Name:    "a row and its lines go together",
 		Promise: "The purge takes row and lines in one transaction.",
 		Without: "The lines are deleted in a transaction of their own.",
-		Edits: []Edit{{"internal/store/sweep.go", "\tvar deleted int64\n\terr := s.within(ctx, func(t *tx) error {\n",
-			"\tvar deleted int64\n\terr := s.within(ctx, func(t *tx) error {\n\t\t_, err := t.exec(ctx, \"purge lines\", in(newStatement(\"DELETE FROM reservation_lines WHERE rkey IN \"), keys))\n\t\treturn err\n\t})\n" +
+		Edits: []Edit{{"internal/store/sweep.go", "\tvar deleted int\n\terr := s.within(ctx, func(t *tx) error {\n",
+			"\tvar deleted int\n\terr := s.within(ctx, func(t *tx) error {\n\t\treturn t.exec(ctx, change{\"purge lines\", in(newStatement(\"DELETE FROM reservation_lines WHERE rkey IN \"), keys), anyRows})\n\t})\n" +
 				"\tif err != nil {\n\t\treturn 0, err\n\t}\n\terr = s.within(ctx, func(t *tx) error {\n"}},
 		Notice: Suite{Package: "internal/store", Tests: []string{"TestRowAndLinesArePurgedTogether"}},
 	},
@@ -54,7 +54,7 @@ var keeping = []Twin{
 		Name:    "lines are purged",
 		Promise: "No line outlives its reservation.",
 		Without: "Lines stay.",
-		Edits:   []Edit{{"internal/store/sweep.go", "if _, err := t.exec(ctx, \"purge lines\", in(newStatement(\"DELETE FROM reservation_lines WHERE rkey IN \"), locked)); err != nil {\n\t\t\treturn err\n\t\t}\n", ""}},
+		Edits:   []Edit{{"internal/store/sweep.go", "change{\"purge lines\", in(newStatement(\"DELETE FROM reservation_lines WHERE rkey IN \"), locked), anyRows},\n", ""}},
 		Notice:  Suite{Package: "internal/store", Tests: []string{"TestRowAndLinesArePurgedTogether"}},
 	},
 	{

@@ -55,8 +55,16 @@ var locks = []Twin{
 		Name:    "every read sees the latest commit",
 		Promise: "A batch runs at READ COMMITTED: what is read under a lock is what is there.",
 		Without: "It runs at the server's default, REPEATABLE READ.",
-		Edits:   []Edit{{"internal/store/tx.go", "options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}", "options = &sql.TxOptions{}"}},
+		Edits:   []Edit{{"internal/store/session.go", "\"SET TRANSACTION ISOLATION LEVEL READ COMMITTED;START TRANSACTION;\"", "\"DO 0;START TRANSACTION;\""}},
 		Notice:  onLedger("", "TestEveryReadSeesTheLatestCommit"),
+	},
+	{
+		Name:    "the clock comes after the locks",
+		Promise: "The database's clock is read once per batch, under its locks.",
+		Without: "The time that comes with the locks is read before they are waited for.",
+		Edits: []Edit{{"internal/store/tx.go", "return t.store.fail(\"lock stock rows\", t.queryThenClock(ctx, q, read))",
+			"early, _, err := t.store.clock(ctx, t.conn)\n\t\tif err == nil {\n\t\t\terr = t.queryThenClock(ctx, q, read)\n\t\t}\n\t\tt.clock = early\n\t\treturn t.store.fail(\"lock stock rows\", err)"}},
+		Notice: onStore("", "TestTheClockIsReadUnderTheLocks"),
 	},
 	{
 		Name:    "lock waits are short",
@@ -97,7 +105,7 @@ var locks = []Twin{
 		Name:    "updates count what they changed",
 		Promise: "A change of state names the old state, and its count is checked.",
 		Without: "The count is not looked at.",
-		Edits:   []Edit{{"internal/store/write.go", "if count != int64(len(keys)) {", "if count > int64(len(keys)) {"}},
+		Edits:   []Edit{{"internal/store/write.go", "counts[i] != c.rows {", "counts[i] > c.rows {"}},
 		Notice:  onStore("SQLite", "TestAChangeNamesTheOldState"),
 	},
 	{

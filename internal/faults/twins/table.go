@@ -101,14 +101,14 @@ var table = []Twin{
 		Name:    "an operator releases what is there",
 		Promise: "An operator's release acts on existing reservations only.",
 		Without: "It cancels as a caller does, tombstones included.",
-		Edits:   []Edit{{"internal/app/resolve.go", "Call: reservation.CancelKnown", "Call: reservation.Cancel"}},
+		Edits:   []Edit{{"internal/operator/resolve.go", "Call: reservation.CancelKnown", "Call: reservation.Cancel"}},
 		Notice:  byOperator,
 	},
 	{
 		Name:    "an operator takes nothing again",
 		Promise: "An operator's confirm uses the Confirm column without taking again.",
 		Without: "It may take again what expired.",
-		Edits:   []Edit{{"internal/app/resolve.go", "request.Call = reservation.Confirm\n", "request.Call = reservation.ConfirmAny\n"}},
+		Edits:   []Edit{{"internal/operator/resolve.go", "request.Call = reservation.Confirm\n", "request.Call = reservation.ConfirmAny\n"}},
 		Notice:  Suite{Package: "internal/faults/twins", Tests: []string{"TestAnOperatorTakesNothingAgain"}},
 	},
 	{

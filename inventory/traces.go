@@ -1,0 +1,40 @@
+package inventory
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"stockhold/internal/tracing"
+)
+
+// kinds are the spans of the scripts.
+var kinds = map[string]tracing.Kind{"freeze": tracing.Freeze, "settle": tracing.Settle, "drop": tracing.Drop}
+
+// begin begins the span of one run of a script.
+func (c call) begin(ctx context.Context) (context.Context, trace.Span) {
+	if !tracing.On() {
+		return tracing.StartShared(ctx, tracing.Kind{}, nil)
+	}
+	ctx, span := tracing.StartShared(ctx, kinds[c.script.name], tracing.LinksOf(ctx))
+	span.SetAttributes(attribute.String("db.system.name", "redis"), attribute.String("db.operation.name", "EVALSHA"),
+		attribute.Int("stockhold.gate.keys", len(c.keys)))
+	return ctx, span
+}
+
+// linksOf are the calls that wait for a flight.
+func linksOf(loads []*load) *tracing.Links {
+	links := &tracing.Links{}
+	for _, l := range loads {
+		links.Add(l.mark)
+	}
+	return links
+}
+
+// linkFlight links the span of a call to the flight that carried it.
+func linkFlight(ctx context.Context, flight *tracing.Mark) {
+	var links tracing.Links
+	links.Add(flight)
+	links.AddTo(ctx)
+}
