@@ -105,7 +105,7 @@ var sweeping = []Twin{
 			{"sweeper/pass.go", "_, err := s.reap(ctx, report)\n", "var err error\n"},
 			{"sweeper/pass.go", "errs = append(errs, s.ended(ctx, report, \"reap\", repeat(ctx, report, s.reap)))\n", ""},
 		},
-		Notice: bySimulation("300"),
+		Notice: bySimulation("3000"),
 	},
 	{
 		Name:    "reaping brings fresh views",
