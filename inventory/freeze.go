@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"stockhold/internal/tracing"
 )
 
 // Outcome is what the gate says of a hold.
@@ -104,12 +102,7 @@ func tripLength(holds []Hold) int {
 // answer that cannot be read is the trouble of its hold alone; when there is none,
 // or one that makes no sense as a whole, that is what all loads hear.
 func (g *Gate) freezeLoads(loads []*load) {
-	ctx := context.Background() // the loads have many callers, the flight has its time-out
-	var links *tracing.Links
-	if tracing.On() {
-		links = linksOf(loads)
-		ctx = links.Within(ctx)
-	}
+	ctx, links := takeOff(loads)
 	freeze, count := g.freezeCall(loads)
 	var entries []any
 	err := g.breaker.do(func() error {

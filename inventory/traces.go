@@ -23,13 +23,18 @@ func (c call) begin(ctx context.Context) (context.Context, trace.Span) {
 	return ctx, span
 }
 
-// linksOf are the calls that wait for a flight.
-func linksOf(loads []*load) *tracing.Links {
-	links := &tracing.Links{}
+// takeOff is the context of a flight: its loads have many callers, none of whose
+// it is, and the flight has its own time-out. links are those of them that are
+// sampled; nil where nothing is traced.
+func takeOff(loads []*load) (ctx context.Context, links *tracing.Links) {
+	if !tracing.On() {
+		return context.Background(), nil
+	}
+	links = &tracing.Links{}
 	for _, l := range loads {
 		links.Add(l.mark)
 	}
-	return links
+	return links.Within(context.Background()), links
 }
 
 // linkFlight links the span of a call to the flight that carried it.

@@ -234,7 +234,7 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 			l.fail(ops, stuck(err))
 			return
 		default:
-			l.opts.Logger.Error("an operation failed", "id", ops[0].ID.String(), "error", err)
+			l.opts.Logger.ErrorContext(ops[0].mark.Within(ctx), "an operation failed", "id", ops[0].ID.String(), "error", err)
 			l.fail(ops, err)
 			return
 		}

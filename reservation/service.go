@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"stockhold/internal/tracing"
 	"stockhold/inventory"
 )
 
@@ -124,6 +125,9 @@ func (s *Service) forward(ctx context.Context, rules *Rules, n int, build func(i
 			continue
 		}
 		ops, at = append(ops, op), append(at, i)
+	}
+	if tracing.On() && len(ops) == 1 && ops[0].Change == nil {
+		describe(ctx, ops[0].ID)
 	}
 	reach(ops, "received")
 	for i, answer := range s.ledger.Do(ctx, ops) {

@@ -17,9 +17,6 @@ func describe(ctx context.Context, id HoldID) {
 
 // enter marks operations with the call that they come from.
 func enter(ctx context.Context, ops []*Operation) {
-	if len(ops) == 1 && ops[0].Change == nil {
-		describe(ctx, ops[0].ID)
-	}
 	mark := tracing.MarkOf(ctx)
 	for _, op := range ops {
 		op.mark = mark

@@ -62,13 +62,13 @@ func newMetrics() (*metrics, error) {
 	m.overdue, errs[8] = meter.Int64Gauge("stockhold.undecided.overdue", metric.WithUnit("{hold}"),
 		metric.WithDescription(fmt.Sprintf("Holds past their expiry and still held; counted up to %d.", undecidedLimit)))
 	m.parked, errs[9] = meter.Int64Gauge("stockhold.undecided.parked", metric.WithUnit("{hold}"),
-		metric.WithDescription("Of these, in front of an operator."))
+		metric.WithDescription("Of the overdue, those in front of an operator."))
 	m.oldest, errs[10] = meter.Float64Gauge("stockhold.undecided.oldest", metric.WithUnit("s"),
 		metric.WithDescription("How long the oldest hold still held is past its expiry."))
 	m.negative, errs[11] = meter.Int64Gauge("stockhold.stock.negative", metric.WithUnit("{row}"),
 		metric.WithDescription("Stock rows in use whose on_hand or available is below zero, as of the last round through the gate."))
 	m.waiting, errs[12] = meter.Int64Gauge("stockhold.undecided.asked", metric.WithUnit("{hold}"),
-		metric.WithDescription("Of these, checked at least once without a decision."))
+		metric.WithDescription("Of the overdue, those checked at least once without a decision."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("make the sweeper's metrics: %w", err)
 	}

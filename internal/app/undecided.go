@@ -28,11 +28,11 @@ func (a *App) watchUndecided() error {
 	overdue, errs[0] = meter.Int64Gauge("stockhold.undecided.overdue", metric.WithUnit("{hold}"),
 		metric.WithDescription(fmt.Sprintf("Holds past their expiry and still held; counted up to %d.", undecidedLimit)))
 	parked, errs[1] = meter.Int64Gauge("stockhold.undecided.parked", metric.WithUnit("{hold}"),
-		metric.WithDescription("Of these, in front of an operator."))
+		metric.WithDescription("Of the overdue, those in front of an operator."))
 	oldest, errs[2] = meter.Float64Gauge("stockhold.undecided.oldest", metric.WithUnit("s"),
 		metric.WithDescription("How long the oldest hold still held is past its expiry."))
 	asked, errs[3] = meter.Int64Gauge("stockhold.undecided.asked", metric.WithUnit("{hold}"),
-		metric.WithDescription("Of these, checked at least once without a decision."))
+		metric.WithDescription("Of the overdue, those checked at least once without a decision."))
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("make the metrics of what is undecided: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 
@@ -132,9 +133,10 @@ func named(attributes []*common.KeyValue) map[string]*common.AnyValue {
 // received returns the spans of a name that fit.
 func (c *collector) received(name string, fits func(span) bool) []span {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	spans := slices.Clone(c.spans)
+	c.mu.Unlock()
 	var found []span
-	for _, s := range c.spans {
+	for _, s := range spans {
 		if s.GetName() == name && fits(s) {
 			found = append(found, s)
 		}

@@ -79,7 +79,7 @@ func play(t *testing.T) *story {
 	require.Error(t, try(tryTrace, "default", "refused", time.Hour, 1000))
 	require.NoError(t, try(tryTrace, "orders", "asked", time.Second, 1))
 	require.NoError(t, try(tryTrace, "default", "expired", time.Second, 1))
-	_, err = holds.BatchCancel(t.Context(), &stockholdv1.BatchCancelRequest{Requests: []*stockholdv1.CancelRequest{{ReservationId: "unsampled"}, {ReservationId: "?"}}})
+	_, err = holds.BatchCancel(t.Context(), &stockholdv1.BatchCancelRequest{Requests: []*stockholdv1.CancelRequest{{ReservationId: "canceled"}, {ReservationId: "?"}}})
 	require.NoError(t, err)
 
 	_, err = holds.BatchConfirm(t.Context(), &stockholdv1.BatchConfirmRequest{Requests: []*stockholdv1.ConfirmRequest{{ReservationId: "confirmed"}}})

@@ -53,27 +53,29 @@ func scanStock(rows *sql.Rows) (inventory.Stock, error) {
 // scanReservation reads reservationColumns. The lines are read apart.
 func scanReservation(rows *sql.Rows) (*reservation.Reservation, error) {
 	var r reservation.Reservation
-	var lane uint8
-	var fingerprint, trace sql.RawBytes
-	var due, created, expires, parked moment
-	err := rows.Scan(&r.Key, &r.Owner, &r.ID, &r.State, &lane, &due, &r.LineCount, &fingerprint,
-		&created, &expires, &r.Checks, &parked, &r.ResolvedBy, &r.Reference, &r.Reason, &trace)
+	var raw struct { // one allocation for all of them
+		lane                          uint8
+		fingerprint, trace            sql.RawBytes
+		due, created, expires, parked moment
+	}
+	err := rows.Scan(&r.Key, &r.Owner, &r.ID, &r.State, &raw.lane, &raw.due, &r.LineCount, &raw.fingerprint,
+		&raw.created, &raw.expires, &r.Checks, &raw.parked, &r.ResolvedBy, &r.Reference, &r.Reason, &raw.trace)
 	if err != nil {
 		return nil, err
 	}
 	if r.State == reservation.None || r.State > reservation.Returned {
 		return nil, fmt.Errorf("reservation %s has state %d, which this version does not know: %w", r.HoldID, r.State, reservation.ErrCorrupt)
 	}
-	copy(r.Fingerprint[:], fingerprint)
+	copy(r.Fingerprint[:], raw.fingerprint)
 	if tracing.On() {
-		r.Trace, _ = tracing.ParseMark(trace) // what cannot be read is nobody's link: no call depends on it
+		r.Trace, _ = tracing.ParseMark(raw.trace) // what cannot be read is nobody's link: no call depends on it
 	}
-	r.OnExpiry = reservation.OnExpiry(lane & lanePolicy)
-	r.CreatedAt, r.ExpiresAt, r.ParkedAt = created.Time, expires.Time, parked.Time
+	r.OnExpiry = reservation.OnExpiry(raw.lane & lanePolicy)
+	r.CreatedAt, r.ExpiresAt, r.ParkedAt = raw.created.Time, raw.expires.Time, raw.parked.Time
 	if r.State == reservation.Reserved {
-		r.NextCheckAt = due.Time
+		r.NextCheckAt = raw.due.Time
 	} else {
-		r.ResolvedAt = due.Time
+		r.ResolvedAt = raw.due.Time
 	}
 	return &r, nil
 }

@@ -85,13 +85,14 @@ func (t *tx) execSome(ctx context.Context, changes []change) ([]int64, error) {
 }
 
 func (t *tx) insertReservations(changes *reservation.Changes) []change {
-	columns, width := untracedColumns, 15
+	const into = "INSERT INTO reservations ("
+	insert, width := into+untracedColumns+") VALUES ", 15
 	traced := slices.ContainsFunc(changes.NewReservations, func(r *reservation.Reservation) bool { return r.Trace != nil })
 	if traced { // most batches are not, and pay nothing for it
-		columns, width = reservationColumns, 16
+		insert, width = into+reservationColumns+") VALUES ", 16
 	}
 	return chunked(changes.NewReservations, maxArgs/width, func(rows []*reservation.Reservation) change {
-		q := newStatement("INSERT INTO reservations ("+columns+") VALUES ").rows(len(rows), width)
+		q := newStatement(insert).rows(len(rows), width)
 		for _, r := range rows {
 			due := r.ResolvedAt
 			if r.State == reservation.Reserved {
