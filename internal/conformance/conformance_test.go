@@ -51,7 +51,7 @@ func server(t *testing.T, ledger *store.Store, gate reservation.Gate) conformanc
 	options := reservation.Options{
 		// No call of the suite is about running out of time, however busy the machine.
 		CallTimeout: time.Minute,
-		Ledger:      reservation.LedgerOptions{BatchTimeout: 30 * time.Second},
+		Ledger:      reservation.LedgerOptions{BatchTimeout: 30 * time.Second, QueueWait: time.Minute},
 		HasDecider:  func(owner string) bool { return owner == asks },
 		Logger:      log,
 	}
