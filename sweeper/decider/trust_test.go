@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/stretchr/testify/require"
@@ -61,10 +62,13 @@ func TestDecidersKnowWhoAsks(t *testing.T) {
 	require.Equal(t, "Bearer second", token.Load())
 
 	certificate = ours.Client(t, "spiffe://cluster/stockhold-2").TLS(t)
-	require.NoError(t, c.Close()) // the next request connects anew
-	_, err = ask(t, c, "1")
-	require.NoError(t, err)
-	require.Equal(t, "spiffe://cluster/stockhold-2", shown.Load())
+	require.Eventually(t, func() bool {
+		// The next request connects anew, unless the connection was not idle yet.
+		require.NoError(t, c.Close())
+		_, err := ask(t, c, "1")
+		require.NoError(t, err)
+		return shown.Load() == "spiffe://cluster/stockhold-2"
+	}, 30*time.Second, 10*time.Millisecond)
 
 	certificate = certstest.NewAuthority(t).Client(t, "spiffe://cluster/stockhold").TLS(t)
 	_, err = ask(t, client(t, server.URL, options), "1")
