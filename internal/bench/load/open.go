@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -34,28 +33,37 @@ func Open(ctx context.Context, callers []Caller, rate float64, w Window) Result 
 	schedule := NewSchedule(rate, w)
 	recorder := newRecorder()
 	start := time.Now()
-	var opened sync.Once
-	var next atomic.Int64
+	due := make(chan int64, schedule.through)
 	var calling sync.WaitGroup
+	calling.Go(func() { schedule.issue(ctx, start, due) })
+	var opened sync.Once
 	for _, call := range callers {
 		calling.Go(func() {
-			for ctx.Err() == nil {
-				i := next.Add(1) - 1
-				if i >= schedule.through {
-					return
-				}
-				due := start.Add(schedule.At(i))
-				pause(ctx, time.Until(due))
+			for i := range due {
 				counts := i >= schedule.warm
 				if counts {
 					opened.Do(w.open)
 				}
 				outcome := call(ctx)
-				recorder.record(outcome, time.Since(due), counts)
+				recorder.record(outcome, time.Since(start.Add(schedule.At(i))), counts)
 			}
 		})
 	}
 	calling.Wait()
 	w.close()
 	return recorder.result(time.Since(start) - schedule.At(schedule.warm))
+}
+
+// issue names the calls as they become due, and closes due after the last one. One
+// goroutine sleeps for all: a timer for each call would cost the machine that is
+// measured more than the call's own sending does.
+func (s Schedule) issue(ctx context.Context, start time.Time, due chan<- int64) {
+	defer close(due)
+	for i := range s.through {
+		pause(ctx, time.Until(start.Add(s.At(i))))
+		if ctx.Err() != nil {
+			return
+		}
+		due <- i
+	}
 }
