@@ -72,6 +72,29 @@ func decodeDrop(value any, rows int) (int, error) {
 	return int(dropped), nil
 }
 
+// decodeReclaim reads the reply of reclaim.lua: how far the holds are counted, and
+// units for each row.
+func decodeReclaim(value any, rows int) (tally, error) {
+	list, ok := value.([]any)
+	if !ok || len(list) != rows+1 {
+		return tally{}, fmt.Errorf("reclaim replied %s, want a score and units of %d rows", show(value), rows)
+	}
+	upTo, ok := list[0].(string)
+	if !ok {
+		return tally{}, fmt.Errorf("reclaim replied %s where a score belongs", show(list[0]))
+	}
+	counted := tally{upTo: upTo, units: make([]int64, rows)}
+	for i, item := range list[1:] {
+		text, _ := item.(string)
+		units, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || units < 0 {
+			return tally{}, fmt.Errorf("reclaim replied %s where units of a row belong", show(item))
+		}
+		counted.units[i] = units
+	}
+	return counted, nil
+}
+
 // decodeRow reads HMGET q v p. A row that lacks one of them, or has something
 // else than a number there, is not loaded: the scripts see it so, and the next
 // settle writes it anew.

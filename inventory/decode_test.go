@@ -110,6 +110,19 @@ func TestDecodeSettleAndDrop(t *testing.T) {
 	require.EqualError(t, err, "gate row here/apple has 2 fields, want q, v and p")
 }
 
+func TestDecodeReclaim(t *testing.T) {
+	counted, err := decodeReclaim([]any{"17", "0", "5"}, 2)
+	require.NoError(t, err)
+	require.Equal(t, tally{upTo: "17", units: []int64{0, 5}}, counted)
+	for _, reply := range []any{
+		nil, "17", []any{}, []any{"17", "0"}, []any{"17", "0", "5", "5"}, []any{int64(17), "0", "5"},
+		[]any{"", "0", "-1"}, []any{"", "0", int64(5)}, []any{"", "0", "many"}, []any{"", nil, "5"},
+	} {
+		_, err := decodeReclaim(reply, 2)
+		require.ErrorContains(t, err, "reclaim replied ", reply)
+	}
+}
+
 func TestLongRepliesAreCutInErrors(t *testing.T) {
 	_, err := decodeDrop(string(make([]byte, 1<<20)), 1)
 	require.Less(t, len(err.Error()), 200)
@@ -175,6 +188,12 @@ func FuzzDecodeReplies(f *testing.F) {
 		}
 		if dropped, err := decodeDrop(value, size); err == nil {
 			require.True(t, 0 <= dropped && dropped <= size)
+		}
+		if counted, err := decodeReclaim(value, size); err == nil {
+			require.Len(t, counted.units, size)
+			for _, units := range counted.units {
+				require.GreaterOrEqual(t, units, int64(0))
+			}
 		}
 		if list, ok := value.([]any); ok {
 			row, err := decodeRow(key("apple"), list)

@@ -27,6 +27,8 @@ func TestScriptsThatFailChangeNothing(t *testing.T) {
 	require.ErrorContains(t, got.Err, "WRONGTYPE")
 	err := g.Settle(ctx, []View{view("apple", 7, 2)}, []HoldID{id("1"), id("2")})
 	require.ErrorContains(t, err, "WRONGTYPE")
+	_, err = g.Reclaim(ctx, []Key{key("apple"), key("pear")})
+	require.ErrorContains(t, err, "WRONGTYPE")
 
 	require.NoError(t, g.client.Del(ctx, strange).Err())
 	require.Equal(t, text("apple: q 10, v 1, p 3", "1 pending: 3 apple", "2 pending: 2 pear"), dump(t, g))

@@ -48,7 +48,7 @@ func newMetrics() (*metrics, error) {
 		m.outcomes[outcome] = metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("outcome", Outcome(outcome).String())))
 	}
-	for _, name := range []string{"freeze", "settle", "drop"} {
+	for _, name := range []string{"freeze", "settle", "drop", "reclaim"} {
 		m.scripts[name] = metric.WithAttributeSet(attribute.NewSet(attribute.String("script", name)))
 	}
 	m.breakerChanged(gobreaker.StateClosed)

@@ -89,6 +89,23 @@ func (m *model) drop(read []View) (dropped int) {
 	return dropped
 }
 
+// reclaim leaves pending what the pending holds will give back.
+func (m *model) reclaim(keys []Key) (leaks []Leak) {
+	given := map[Key]int64{}
+	for _, lines := range m.holds {
+		for _, l := range lines {
+			given[l.Key] += l.Quantity
+		}
+	}
+	for _, k := range keys {
+		if leaked := m.rows[k].Pending - given[k]; leaked > 0 {
+			leaks = append(leaks, Leak{k, leaked})
+			m.add(k, -leaked)
+		}
+	}
+	return leaks
+}
+
 func (m *model) pending() []Hold {
 	holds := []Hold{}
 	for name, lines := range m.holds {
@@ -172,6 +189,16 @@ func checkAgainstModel(t *rapid.T, g *Gate) {
 				require.NoError(t, err)
 				require.Zero(t, got)
 			}
+		},
+		"reclaim": func(t *rapid.T) {
+			some := rapid.SliceOfNDistinct(keys, 1, 3, rapid.ID).Draw(t, "keys")
+			want := m.reclaim(some)
+			got, err := g.Reclaim(ctx, some)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+			again, err := g.Reclaim(ctx, some)
+			require.NoError(t, err)
+			require.Empty(t, again)
 		},
 		"lose": func(t *rapid.T) { losesFromBoth(t, g, m, keys.Draw(t, "key"), ids.Draw(t, "hold")) },
 		"revert a row": func(t *rapid.T) {

@@ -90,7 +90,7 @@ func steps(all ...step) []step { return all }
 func text(lines ...string) string { return strings.Join(lines, "\n") }
 
 func testScripts(t *testing.T, g *Gate) {
-	for _, c := range slices.Concat(scriptCases(), manyCases()) {
+	for _, c := range slices.Concat(scriptCases(), manyCases(), reclaimCases()) {
 		t.Run(c.name, func(t *testing.T) {
 			require.NoError(t, g.Wipe(t.Context()))
 			require.Empty(t, dump(t, g))

@@ -20,6 +20,8 @@ var (
 	settleLua string
 	//go:embed lua/drop.lua
 	dropLua string
+	//go:embed lua/reclaim.lua
+	reclaimLua string
 )
 
 // script is one Lua file, and the digest by which a server that has seen it
@@ -35,16 +37,17 @@ func newScript(name, source string) script {
 	return script{name: name, source: source, sha: hex.EncodeToString(sum[:])}
 }
 
-// scripts are the three that the gate runs.
+// scripts are the four that the gate runs.
 type scripts struct {
-	freeze, settle, drop script
+	freeze, settle, drop, reclaim script
 }
 
 func newScripts() scripts {
 	return scripts{
-		freeze: newScript("freeze", freezeLua),
-		settle: newScript("settle", settleLua),
-		drop:   newScript("drop", dropLua),
+		freeze:  newScript("freeze", freezeLua),
+		settle:  newScript("settle", settleLua),
+		drop:    newScript("drop", dropLua),
+		reclaim: newScript("reclaim", reclaimLua),
 	}
 }
 
@@ -56,7 +59,7 @@ func newPlainScripts() scripts {
 		return newScript(s.name, body)
 	}
 	all := newScripts()
-	return scripts{freeze: plain(all.freeze), settle: plain(all.settle), drop: plain(all.drop)}
+	return scripts{freeze: plain(all.freeze), settle: plain(all.settle), drop: plain(all.drop), reclaim: plain(all.reclaim)}
 }
 
 // call is one run of a script.

@@ -33,6 +33,7 @@ func TestGate(t *testing.T) {
 		{"ManyHoldsInOneCall", testManyHoldsInOneCall},
 		{"FlightLargerThanUnpack", testFlightLargerThanUnpack},
 		{"StrangersLines", testStrangersLines},
+		{"ReclaimInPieces", testReclaimInPieces},
 		{"Scripts", testScripts},
 	}
 	everywhere := func(name string, open func(t *testing.T) *Gate, after func(t *testing.T, g *Gate)) {
@@ -63,7 +64,7 @@ func requireSameOnReplica(t *testing.T, g *Gate, replica *redis.Client) {
 	other := &Gate{client: replica, keys: g.keys, timeout: g.timeout}
 	want := dump(t, g)
 	var got string
-	require.Eventually(t, func() bool { got = dump(t, other); return got == want }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { got = dump(t, other); return got == want }, patience, 10*time.Millisecond)
 	require.Equal(t, want, got)
 	require.NoError(t, ctx.Err())
 }

@@ -10,7 +10,9 @@ import (
 )
 
 // kinds are the spans of the scripts.
-var kinds = map[string]tracing.Kind{"freeze": tracing.Freeze, "settle": tracing.Settle, "drop": tracing.Drop}
+var kinds = map[string]tracing.Kind{
+	"freeze": tracing.Freeze, "settle": tracing.Settle, "drop": tracing.Drop, "reclaim": tracing.Reclaim,
+}
 
 // begin begins the span of one run of a script.
 func (c call) begin(ctx context.Context) (context.Context, trace.Span) {

@@ -19,7 +19,8 @@
 //	ASK holds that are due ─► claim (a lease) ─► ask the owner ─► COMMIT, ABORT: confirm, cancel
 //	                          check.go           ask.go           else: put off, later park  act.go
 //	holds pending in the gate for too long ─► settle with fresh views                     reap.go
-//	a slice of the gate's rows ─► compare, settle, drop what contradicts the ledger       refresh.go
+//	a slice of the gate's rows ─► compare, settle, drop what contradicts the ledger,      refresh.go
+//	                              free what is pending for no hold
 //	what ended long ago ─► delete in chunks                                               purge.go
 //
 // [Sweeper.Run] makes passes for as long as a server lives; [Sweeper.RunOnce]

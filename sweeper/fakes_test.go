@@ -87,6 +87,9 @@ type fakeGate struct {
 	settled [][]inventory.HoldID
 	views   [][]inventory.View
 	dropped []inventory.View
+
+	reclaimed [][]inventory.Key
+	leaks     []inventory.Leak
 }
 
 func (f *fakeGate) hook(call string) error {
@@ -141,6 +144,14 @@ func (f *fakeGate) Drop(_ context.Context, read []inventory.View) (int, error) {
 	}
 	f.dropped = append(f.dropped, read...)
 	return len(read), nil
+}
+
+func (f *fakeGate) Reclaim(_ context.Context, keys []inventory.Key) ([]inventory.Leak, error) {
+	f.reclaimed = append(f.reclaimed, keys)
+	if err := f.hook("reclaim"); err != nil {
+		return nil, err
+	}
+	return f.leaks, nil
 }
 
 // deciderFunc is a decider by a function.

@@ -124,7 +124,7 @@ func TestRefreshDropsBeforeItSettles(t *testing.T) {
 	store := &fakeStore{stocks: func([]inventory.Key) ([]inventory.Stock, error) { return []inventory.Stock{stockRow("A", 3, 8)}, nil }}
 	var report Report
 	require.NoError(t, parts{store: store, gate: gate}.sweeper(t).refreshAll(t.Context(), &report))
-	require.Equal(t, []string{"scan", "rows", "drop", "settle"}, calls)
+	require.Equal(t, []string{"scan", "rows", "drop", "settle", "reclaim"}, calls)
 	require.Equal(t, Report{Refreshed: 1, Dropped: 1}, report)
 	require.Equal(t, []inventory.View{gateRow("A", 5, 9).View}, gate.dropped)
 }
@@ -143,7 +143,7 @@ func TestRefreshGoesSliceBySlice(t *testing.T) {
 }
 
 func TestGateErrorsAreCountedApart(t *testing.T) {
-	for _, call := range []string{"pending", "scan", "rows", "drop", "settle"} {
+	for _, call := range []string{"pending", "scan", "rows", "drop", "settle", "reclaim"} {
 		t.Run(call, func(t *testing.T) {
 			gate := &fakeGate{rows: rowsOf(gateRow("A", 5, 9)), before: func(c string) error {
 				if c == call {
@@ -159,4 +159,30 @@ func TestGateErrorsAreCountedApart(t *testing.T) {
 			require.Equal(t, 1, store.looks, "the steps after it get their turn")
 		})
 	}
+}
+
+// Nothing is asked about rows that nothing is pending on, and a gate with too much
+// pending is no trouble.
+func TestRefreshReclaimsWhatIsInUse(t *testing.T) {
+	busy, idle := gateRow("A", 5, 7), gateRow("B", 5, 7)
+	busy.Pending = 3
+	gate := &fakeGate{rows: rowsOf(busy, idle), leaks: []inventory.Leak{{Key: busy.Key, Units: 2}}}
+	store := &fakeStore{stocks: func([]inventory.Key) ([]inventory.Stock, error) {
+		return []inventory.Stock{stockRow("A", 5, 7), stockRow("B", 5, 7)}, nil
+	}}
+	s := parts{store: store, gate: gate}.sweeper(t)
+	var report Report
+	require.NoError(t, s.refreshAll(t.Context(), &report))
+	require.Equal(t, [][]inventory.Key{{busy.Key}}, gate.reclaimed)
+	require.Equal(t, Report{Refreshed: 2, Reclaimed: 1}, report)
+
+	gate.before = func(call string) error {
+		if call == "reclaim" {
+			return fmt.Errorf("much: %w", inventory.ErrManyPending)
+		}
+		return nil
+	}
+	report = Report{}
+	require.NoError(t, s.refreshAll(t.Context(), &report))
+	require.Equal(t, Report{Refreshed: 2}, report)
 }

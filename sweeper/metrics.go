@@ -56,9 +56,9 @@ func newMetrics() (*metrics, error) {
 	m.contradictions, errs[5] = meter.Int64Counter("stockhold.sweeper.contradictions", metric.WithUnit("{decision}"),
 		metric.WithDescription("Decisions that contradict what already happened, by owner and verdict."))
 	m.driftFound, errs[6] = meter.Int64Counter("stockhold.gate.drift.found", metric.WithUnit("{row}"),
-		metric.WithDescription("Gate rows that differ from the ledger, by kind: behind (normal under load), ahead, different, unknown."))
+		metric.WithDescription("Gate rows that differ from the ledger, by kind: behind (normal under load), ahead, different, unknown; and leaked: with units pending that no hold has."))
 	m.driftRepaired, errs[7] = meter.Int64Counter("stockhold.gate.drift.repaired", metric.WithUnit("{row}"),
-		metric.WithDescription("Of these, brought up to date or dropped."))
+		metric.WithDescription("Of these, brought up to date, dropped, or freed of what leaked."))
 	m.overdue, errs[8] = meter.Int64Gauge("stockhold.undecided.overdue", metric.WithUnit("{hold}"),
 		metric.WithDescription(fmt.Sprintf("Holds past their expiry and still held; counted up to %d.", undecidedLimit)))
 	m.parked, errs[9] = meter.Int64Gauge("stockhold.undecided.parked", metric.WithUnit("{hold}"),
@@ -83,7 +83,7 @@ func (m *metrics) start() {
 	for _, f := range new(Report).figures() {
 		m.results.Add(ctx, 0, metric.WithAttributes(attribute.String("result", f.name)))
 	}
-	for _, kind := range []string{"behind", "ahead", "different", "unknown"} {
+	for _, kind := range []string{"behind", "ahead", "different", "unknown", "leaked"} {
 		m.driftFound.Add(ctx, 0, metric.WithAttributes(attribute.String("kind", kind)))
 		m.driftRepaired.Add(ctx, 0, metric.WithAttributes(attribute.String("kind", kind)))
 	}
@@ -143,7 +143,7 @@ func (m *metrics) drifted(ctx context.Context, d drift)  { addDrift(ctx, m.drift
 func (m *metrics) repaired(ctx context.Context, d drift) { addDrift(ctx, m.driftRepaired, d) }
 
 func addDrift(ctx context.Context, counter metric.Int64Counter, d drift) {
-	for kind, n := range map[string]int{"behind": d.behind, "ahead": d.ahead, "different": d.different, "unknown": d.unknown} {
+	for kind, n := range map[string]int{"behind": d.behind, "ahead": d.ahead, "different": d.different, "unknown": d.unknown, "leaked": d.leaked} {
 		if n > 0 {
 			counter.Add(ctx, int64(n), metric.WithAttributes(attribute.String("kind", kind)))
 		}

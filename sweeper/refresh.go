@@ -2,6 +2,7 @@ package sweeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -102,7 +103,7 @@ func (s *Sweeper) refreshPage(ctx context.Context, report *Report, keys []invent
 	}
 	report.Refreshed += len(stocks)
 	s.metrics.repaired(ctx, drift)
-	return nil
+	return s.reclaim(ctx, report, rows)
 }
 
 func (s *Sweeper) rows(ctx context.Context, keys []inventory.Key) ([]inventory.Row, error) {
@@ -113,6 +114,38 @@ func (s *Sweeper) rows(ctx context.Context, keys []inventory.Key) ([]inventory.R
 		return nil, fmt.Errorf("%w: %w", errGate, err)
 	}
 	return rows, nil
+}
+
+// reclaim frees units that rows count as pending and that no pending hold has:
+// what is left of holds of which the gate lost the list. Rows that nothing was
+// pending on when they were read have none, and cost nothing here.
+func (s *Sweeper) reclaim(ctx context.Context, report *Report, rows []inventory.Row) error {
+	leaks, err := s.gate.Reclaim(ctx, inUse(rows))
+	if len(leaks) > 0 {
+		s.log.Warn("the gate counted units as pending that no hold had: did Redis lose or evict keys?",
+			"rows", len(leaks), "first", leaks[0].Key.String(), "units", leaks[0].Units)
+		report.Reclaimed += len(leaks)
+		s.metrics.drifted(ctx, drift{leaked: len(leaks)})
+		s.metrics.repaired(ctx, drift{leaked: len(leaks)})
+	}
+	switch {
+	case errors.Is(err, inventory.ErrManyPending): // the next round tries again, and the reaper is at work on them
+		s.log.Debug("the refresh did not look for leaked units", "reason", err)
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", errGate, err)
+	}
+	return nil
+}
+
+// inUse lists the rows that something is pending on.
+func inUse(rows []inventory.Row) (keys []inventory.Key) {
+	for _, row := range rows {
+		if row.Pending > 0 {
+			keys = append(keys, row.Key)
+		}
+	}
+	return keys
 }
 
 // negatives counts rows that a recount, or goods shipped beyond what was counted,
@@ -134,6 +167,8 @@ type drift struct {
 	ahead     int // of the wrong: a later version than the ledger's
 	different int // of the wrong: the ledger's version and another quota
 	unknown   int // of the wrong: the ledger has no such row
+
+	leaked int // units pending for no hold; not seen by comparing
 }
 
 // compare looks at gate rows that were read before the ledger's.

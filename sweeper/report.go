@@ -23,6 +23,7 @@ type Report struct {
 	Reaped         int `json:"reaped"`
 	Refreshed      int `json:"refreshed"`
 	Dropped        int `json:"dropped"`
+	Reclaimed      int `json:"reclaimed"`
 	Purged         int `json:"purged"`
 	Failed         int `json:"failed"`
 	GateFailed     int `json:"gate_failed"`
@@ -52,6 +53,7 @@ func (r *Report) figures() []figure {
 		{"reaped", &r.Reaped, "pending in the gate for too long, and settled"},
 		{"refreshed", &r.Refreshed, "stock rows whose view was sent to the gate"},
 		{"dropped", &r.Dropped, "gate rows dropped, for they contradicted the ledger"},
+		{"reclaimed", &r.Reclaimed, "gate rows whose units were pending for no hold, and are free again"},
 		{"purged", &r.Purged, "rows deleted that ended long ago"},
 		{"failed", &r.Failed, "holds that could not be written, and steps that the ledger stopped"},
 		{"gate_failed", &r.GateFailed, "steps that the gate stopped; they cost speed, never stock"},

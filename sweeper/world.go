@@ -32,6 +32,7 @@ type Gate interface {
 	Rows(ctx context.Context, keys []inventory.Key) ([]inventory.Row, error)
 	Settle(ctx context.Context, views []inventory.View, holds []inventory.HoldID) error
 	Drop(ctx context.Context, read []inventory.View) (dropped int, err error)
+	Reclaim(ctx context.Context, keys []inventory.Key) ([]inventory.Leak, error)
 }
 
 // Decider asks one owner, or one address that serves several, what it decided.
