@@ -53,6 +53,7 @@ func (d *database) commit(t *tx) {
 		for _, r := range c.NewReservations {
 			d.world.check(d.reservations[r.HoldID].State == reservation.None, "%s was inserted over an existing row", r.HoldID)
 			d.world.checkClock(r.HoldID, r.CreatedAt)
+			d.world.checkInTime(r)
 			d.reservations[r.HoldID] = *r
 		}
 		for _, a := range c.NewAdjustments {
@@ -78,6 +79,7 @@ func (d *database) commit(t *tx) {
 			})
 		}
 	}
+	d.purge(t.purges)
 	d.end(t)
 	d.world.checkBooks()
 }

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -100,6 +101,33 @@ func (r *redis) settle(views []inventory.View, holds []inventory.HoldID) {
 	}
 }
 
+// lose forgets all pending holds but the oldest, and not what rows count of them.
+func (r *redis) lose() {
+	ids := slices.SortedFunc(maps.Keys(r.holds), func(a, b inventory.HoldID) int {
+		return cmp.Or(r.holds[a].since.Compare(r.holds[b].since), a.Compare(b))
+	})
+	for _, id := range ids[min(1, len(ids)):] {
+		delete(r.holds, id)
+	}
+}
+
+func (r *redis) reclaim(keys []inventory.Key) (leaks []inventory.Leak) {
+	given := map[inventory.Key]int64{} // what the pending holds will give back
+	for _, hold := range r.holds {
+		for _, line := range hold.lines {
+			given[line.Key] += line.Quantity
+		}
+	}
+	for _, key := range keys {
+		if row, ok := r.rows[key]; ok && row.pending > given[key] {
+			leaks = append(leaks, inventory.Leak{Key: key, Units: row.pending - given[key]})
+			row.pending = given[key]
+			r.rows[key] = row
+		}
+	}
+	return leaks
+}
+
 // gate is one process's connection to it.
 type gate struct {
 	redis   *redis
@@ -112,7 +140,7 @@ var errAway = fmt.Errorf("%w: simulated", inventory.ErrAway)
 // it may run twice and answer for the second time.
 func (g *gate) call(ctx context.Context, what string, do func()) error {
 	f := g.process.turn(whose(ctx)+" "+what, nil, unsent, mute, twice)
-	if f == unsent || g.process.dead || g.redis.down {
+	if f == unsent || g.process.dead.Load() || g.redis.down {
 		return errAway
 	}
 	do()
@@ -170,6 +198,20 @@ func (g *gate) Pending(ctx context.Context, olderThan time.Duration, limit int) 
 		}
 	})
 	return holds, err
+}
+
+// Reclaim takes one run here: that several free too little at worst is tested on the script.
+func (g *gate) Reclaim(ctx context.Context, keys []inventory.Key) (leaks []inventory.Leak, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	err = g.call(ctx, "reclaims", func() {
+		leaks = append(leaks, g.redis.reclaim(keys)...)
+		if len(leaks) > 0 && len(g.redis.holds) > 0 {
+			g.process.world.happened["units freed while others were pending"]++
+		}
+	})
+	return leaks, err
 }
 
 func (g *gate) Drop(ctx context.Context, read []inventory.View) (dropped int, err error) {

@@ -16,9 +16,14 @@ import (
 const (
 	asking      = "asking"
 	releasing   = "releasing"
-	callTimeout = 8 * time.Second
+	callTimeout = 8*time.Second + apart
 	grace       = 12 * time.Second
 	ttl         = 3 * time.Second
+	tombstones  = 4 * time.Second // how long they are kept where anything is purged
+
+	// apart keeps deadlines between the scheduler's steps, which are whole
+	// microseconds: what ends in the same moment would end in either order.
+	apart = 500 * time.Nanosecond
 )
 
 // order is one reservation as its order service sees it.
@@ -30,6 +35,8 @@ type order struct {
 	script  []action
 	visited map[reservation.State]bool
 	mayHold bool // some Try of it may have been done
+
+	notAfter time.Time // of all its Trys, by the database's clock; zero: whenever
 }
 
 // action is one thing an order service does: it waits, and calls one process,
@@ -38,7 +45,8 @@ type action struct {
 	call   reservation.Call
 	other  bool // Try with other lines
 	after  time.Duration
-	wait   bool // for the answer, before the next action
+	within time.Duration // the caller's patience
+	wait   bool          // for the answer, before the next action
 	at     []int
 	decide sweeper.Verdict
 }
@@ -47,17 +55,11 @@ type action struct {
 // rest is what networks make of it.
 func (w *world) plan(o *order) {
 	r := w.random
-	at := func() []int {
-		n := []int{r.IntN(w.size)}
-		if r.IntN(4) == 0 {
-			n = append(n, r.IntN(w.size))
-		}
-		return n
-	}
 	add := func(a action) {
 		a.after = time.Duration(r.IntN(3000)) * time.Millisecond
+		a.within = w.patience()
 		a.wait = r.IntN(5) > 0
-		a.at = at()
+		a.at = w.whereTo()
 		o.script = append(o.script, a)
 	}
 	if r.IntN(12) == 0 {
@@ -85,6 +87,23 @@ func (w *world) plan(o *order) {
 	}
 }
 
+// whereTo draws the process that is called, or two.
+func (w *world) whereTo() []int {
+	at := []int{w.random.IntN(w.size)}
+	if w.random.IntN(4) == 0 {
+		at = append(at, w.random.IntN(w.size))
+	}
+	return at
+}
+
+// patience draws how long a caller waits for an answer.
+func (w *world) patience() time.Duration {
+	if w.random.IntN(6) > 0 {
+		return callTimeout
+	}
+	return time.Duration(20+w.random.IntN(2000))*time.Millisecond + apart
+}
+
 // run plays an order's script.
 func (w *world) run(o *order) {
 	var calls sync.WaitGroup
@@ -97,7 +116,7 @@ func (w *world) run(o *order) {
 		for j, at := range a.at {
 			name := fmt.Sprintf("%s %s #%d.%d", o.id, a.call, i, j)
 			calls.Go(func() {
-				named(context.Background(), name, func(ctx context.Context) { w.call(ctx, name, o, a, at) })
+				named(context.Background(), name, func(ctx context.Context) { w.call(ctx, name, at, a.within, []item{{o, a}}) })
 			})
 		}
 		if a.wait {
@@ -107,34 +126,63 @@ func (w *world) run(o *order) {
 	calls.Wait()
 }
 
-// call sends one call to one process and checks the answer against what was
-// committed meanwhile.
-func (w *world) call(ctx context.Context, name string, o *order, a action, at int) {
+// item is one call about one order.
+type item struct {
+	order  *order
+	action action
+}
+
+func (i item) lines() []inventory.Line {
+	lines := i.order.lines
+	if i.action.other {
+		return []inventory.Line{{Key: lines[0].Key, Quantity: lines[0].Quantity + 1}}
+	}
+	return lines
+}
+
+// call sends items, which are all Trys or none, to one process and checks the
+// answers against what was committed meanwhile.
+func (w *world) call(ctx context.Context, name string, at int, within time.Duration, items []item) {
 	w.scheduler.wait(name+" is sent", nil)
 	p := w.processes[at]
-	if p.dead {
+	if p.dead.Load() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	lines := o.lines
-	if a.other {
-		lines = []inventory.Line{{Key: o.lines[0].Key, Quantity: o.lines[0].Quantity + 1}}
+	seen := make([]*watch, len(items))
+	for i, item := range items {
+		seen[i] = w.watch(item.order, item.lines())
+		defer w.unwatch(seen[i])
 	}
-	seen := w.watch(o, lines)
-	defer w.unwatch(seen)
-	var answer reservation.Answer
-	if a.call == reservation.Try {
-		answer = p.service.Try(ctx, []reservation.TryRequest{{ID: o.id, Lines: lines, TTL: ttl}})[0]
-	} else {
-		answer = p.service.Do(ctx, []reservation.Request{{ID: o.id, Call: a.call, TTL: ttl}})[0]
-	}
+	answers := p.ask(ctx, items)
 	f := w.scheduler.wait(name+" is answered", nil, unsent)
-	if f == unsent || p.dead {
-		o.mayHold = o.mayHold || a.call == reservation.Try
-		return // the answer is lost
+	if len(items) > 1 {
+		w.happened["batch calls"]++
 	}
-	w.checkAnswer(name, o, a, seen, answer)
+	for i, item := range items {
+		o, a := item.order, item.action
+		if f == unsent || p.dead.Load() { // the answer is lost
+			o.mayHold = o.mayHold || a.call == reservation.Try
+			continue
+		}
+		w.checkAnswer(fmt.Sprintf("%s, %s of %s,", name, a.call, o.id), o, a, seen[i], answers[i])
+	}
+}
+
+func (p *process) ask(ctx context.Context, items []item) []reservation.Answer {
+	if items[0].action.call == reservation.Try {
+		requests := make([]reservation.TryRequest, len(items))
+		for i, item := range items {
+			requests[i] = reservation.TryRequest{ID: item.order.id, Lines: item.lines(), TTL: ttl, NotAfter: item.order.notAfter}
+		}
+		return p.service.Try(ctx, requests)
+	}
+	requests := make([]reservation.Request, len(items))
+	for i, item := range items {
+		requests[i] = reservation.Request{ID: item.order.id, Call: item.action.call, TTL: ttl}
+	}
+	return p.service.Do(ctx, requests)
 }
 
 // checkAnswer holds an answer against the books.
@@ -170,6 +218,9 @@ func (w *world) checkAnswer(name string, o *order, a action, seen *watch, answer
 		case reservation.InsufficientStock:
 			w.check(a.call == reservation.Try && seen.short, "%s was refused for stock that was there all the time: %v", name, refusal)
 			w.check(!seen.known, "%s repeats a known id and was refused for stock", name)
+		case reservation.TooLate:
+			w.check(a.call == reservation.Try && !o.notAfter.IsZero() && w.db.now().After(o.notAfter), "%s was not too late", name)
+			w.check(!seen.known, "%s repeats a known id and was too late", name)
 		case reservation.NotFound:
 			w.check(!seen.known, "%s was not found and was there", name)
 		case reservation.WasReleased:

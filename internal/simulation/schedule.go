@@ -16,6 +16,7 @@ import (
 type Outcome struct {
 	Steps    int
 	Answered map[string]int
+	Happened map[string]int
 	Err      error // the first broken promise, or nil
 }
 
@@ -40,6 +41,9 @@ func Run(seed uint64, trace func(format string, args ...any)) Outcome {
 	for _, o := range w.inOrder() {
 		clients.Go(func() { w.run(o) })
 	}
+	for _, d := range w.desks {
+		clients.Go(func() { w.batch(d) })
+	}
 	played := closedAfter(&clients)
 	for !isClosed(played) {
 		if w.scheduler.steps > chaosSteps {
@@ -58,7 +62,7 @@ func Run(seed uint64, trace func(format string, args ...any)) Outcome {
 	for gone := closedAfter(&helpers); !isClosed(gone); {
 		w.scheduler.step()
 	}
-	return Outcome{w.scheduler.steps, w.answered, w.failed}
+	return Outcome{w.scheduler.steps, w.answered, w.happened, w.failed}
 }
 
 func closedAfter(group *sync.WaitGroup) chan struct{} {
@@ -89,6 +93,13 @@ func newWorld(seed uint64, trace func(string, ...any)) *world {
 		orders:    map[inventory.HoldID]*order{},
 		watches:   map[*watch]bool{},
 		answered:  map[string]int{},
+		happened:  map[string]int{},
+
+		committers: 1 + random.IntN(2),
+		queueLines: []int{0, 0, 3}[random.IntN(3)],
+	}
+	if random.IntN(2) == 0 {
+		w.keep = reservation.Retention{Ended: 6 * time.Second, Tombstones: tombstones, Adjustments: time.Minute}
 	}
 	w.scheduler.faults = []float64{0, 0.01, 0.03, 0.1}[random.IntN(4)]
 	w.db = newDatabase(w)
@@ -112,8 +123,14 @@ func newWorld(seed uint64, trace func(string, ...any)) *world {
 				o.lines = append(o.lines, inventory.Line{Key: inventory.Key{Location: "default", SKU: sku}, Quantity: int64(1 + random.IntN(2))})
 			}
 		}
+		if random.IntN(3) == 0 {
+			o.notAfter = w.db.now().Add(time.Duration(random.Int64N(int64(tombstones))))
+		}
 		w.plan(o)
 		w.orders[o.id] = o
+	}
+	for i := range random.IntN(3) {
+		w.desks = append(w.desks, w.newDesk(i))
 	}
 	return w
 }

@@ -30,8 +30,8 @@ func whose(ctx context.Context) string {
 
 // read is one statement outside of a transaction.
 func (s *store) read(ctx context.Context, what string, do func()) error {
-	f := s.process.turn(whose(ctx)+" "+what, nil, unsent)
-	if f == unsent || s.process.dead || s.db.down {
+	f := s.process.turn(s.process.who(ctx)+" "+what, nil, unsent)
+	if f == unsent || s.process.dead.Load() || s.db.down {
 		return errGone
 	}
 	do()
@@ -39,12 +39,15 @@ func (s *store) read(ctx context.Context, what string, do func()) error {
 }
 
 func (s *store) Begin(ctx context.Context) (reservation.Tx, error) {
-	t := &tx{db: s.db, process: s.process, name: whose(ctx)}
+	leave := s.process.take(ctx)
+	t := &tx{db: s.db, process: s.process, name: s.process.who(ctx), leave: leave}
 	f := s.process.turn(t.name+" begins", nil, unsent)
-	if f == unsent || s.process.dead || s.db.down {
+	if f == unsent || s.process.dead.Load() || s.db.down {
+		leave()
 		return nil, errGone
 	}
 	s.db.open[t] = true
+	s.db.world.began(t)
 	return t, nil
 }
 
@@ -108,9 +111,6 @@ func (s *store) Claim(ctx context.Context, lease time.Duration, limit int) ([]re
 	}
 	return claims, nil
 }
-
-// Purge does nothing: nothing here gets old enough.
-func (s *store) Purge(context.Context, reservation.Retention, int) (int, error) { return 0, nil }
 
 func (s *store) Undecided(context.Context, int) (reservation.Undecided, error) {
 	return reservation.Undecided{}, nil

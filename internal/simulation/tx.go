@@ -18,8 +18,10 @@ type tx struct {
 	process  *process
 	name     string
 	writes   []*reservation.Changes
+	purges   []int64 // keys of reservations to delete
 	waitsFor string
 	over     bool
+	leave    func() // ends the role of whose transaction it is
 }
 
 var errGone = fmt.Errorf("%w: the connection broke", reservation.ErrAway)
@@ -30,7 +32,7 @@ func (t *tx) step(what string, ready func() bool, do func() error) error {
 		return errGone
 	}
 	switch f := t.process.turn(t.name+" "+what, ready, unsent, mute); {
-	case t.over || t.process.dead: // whoever ended it released its locks
+	case t.over || t.process.dead.Load(): // whoever ended it released its locks
 		return errGone
 	case t.db.down, f == unsent:
 		t.db.end(t)
@@ -66,10 +68,10 @@ func (t *tx) lock(row string, locked reservation.Locked) (bool, error) {
 			until = time.Now().Add(lockWait)
 		}
 		t.waitsFor = row
-		ready := func() bool { return t.over || t.process.dead || t.db.locks[row] == nil || !time.Now().Before(until) }
+		ready := func() bool { return t.over || t.process.dead.Load() || t.db.locks[row] == nil || !time.Now().Before(until) }
 		t.process.turn(t.name+" waits for "+row, ready)
 		switch {
-		case t.over || t.process.dead:
+		case t.over || t.process.dead.Load():
 			return false, errGone
 		case t.db.locks[row] != nil && !time.Now().Before(until):
 			t.waitsFor = ""
@@ -249,7 +251,7 @@ func (t *tx) Commit(context.Context) error {
 	}
 	f := t.process.turn(t.name+" commits", nil, unsent, mute, late)
 	switch {
-	case t.over || t.process.dead:
+	case t.over || t.process.dead.Load():
 		return fmt.Errorf("%w: %w", reservation.ErrCommitUnknown, errGone)
 	case t.db.down:
 		t.db.end(t)
@@ -267,6 +269,7 @@ func (t *tx) Commit(context.Context) error {
 }
 
 func (t *tx) Rollback() {
+	t.leave()
 	if !t.over && !t.db.world.undecided(t) {
 		t.db.end(t)
 	}

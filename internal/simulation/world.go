@@ -14,21 +14,26 @@ import (
 
 // world is everything there is in one schedule.
 type world struct {
-	scheduler *scheduler
-	random    *rand.Rand
-	db        *database
-	redis     *redis
-	size      int // processes at once
-	processes []*process
-	graveyard []*process
-	strangers sync.WaitGroup
-	started   int
-	orders    map[inventory.HoldID]*order
-	watches   map[*watch]bool
-	later     []*tx // COMMITs that are still under way on the server
-	answered  map[string]int
-	poison    inventory.HoldID // the hold that cannot be written at present
-	failed    error            // the first broken promise
+	scheduler  *scheduler
+	random     *rand.Rand
+	db         *database
+	redis      *redis
+	size       int                   // processes at once
+	committers int                   // of each process
+	queueLines int                   // that may wait for them; 0: the default
+	keep       reservation.Retention // how long what ended is kept; zero: for longer than a schedule takes
+	desks      []*desk
+	processes  []*process
+	graveyard  []*process
+	strangers  sync.WaitGroup
+	started    int
+	orders     map[inventory.HoldID]*order
+	watches    map[*watch]bool
+	later      []*tx // COMMITs that are still under way on the server
+	answered   map[string]int
+	happened   map[string]int   // what a schedule is to play now and then
+	poison     inventory.HoldID // the hold that cannot be written at present
+	failed     error            // the first broken promise
 }
 
 // watch is what a call may have seen: the lowest available of its lines since it
@@ -37,11 +42,11 @@ type watch struct {
 	id    inventory.HoldID
 	lines []inventory.Line
 	short bool // at some moment a line did not fit
-	known bool // the id was in the books when the call began
+	known bool // the id was in the books when the call began, and since
 }
 
 func (w *world) watch(o *order, lines []inventory.Line) *watch {
-	seen := &watch{id: o.id, lines: lines, known: o.visited[reservation.Reserved] || o.visited[reservation.Canceled]}
+	seen := &watch{id: o.id, lines: lines, known: w.db.reservations[o.id].State != reservation.None}
 	w.watches[seen] = true
 	w.look(seen)
 	return seen
@@ -210,7 +215,7 @@ func (w *world) chaos(over func() bool) {
 		if over() {
 			break
 		}
-		switch w.random.IntN(13) {
+		switch w.random.IntN(14) {
 		case 0, 1:
 			i := w.random.IntN(w.size)
 			w.kill(w.processes[i])
@@ -238,7 +243,10 @@ func (w *world) chaos(over func() bool) {
 					delete(w.redis.rows, key)
 				}
 			}
-		case 11, 12:
+		case 11:
+			w.scheduler.wait("chaos waits for pending holds", func() bool { return len(w.redis.holds) > 1 || over() })
+			w.redis.lose()
+		case 12, 13:
 			orders := w.inOrder()
 			w.poison = orders[w.random.IntN(len(orders))].id
 		}
