@@ -69,3 +69,12 @@ func CallerOf(ctx context.Context) *Caller {
 	}
 	return &Caller{Name: "nobody"}
 }
+
+// NameOf is the name of who makes the call of a context, for the log; empty where
+// nobody is asked who calls.
+func NameOf(ctx context.Context) string {
+	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+		return c.Name
+	}
+	return ""
+}

@@ -121,14 +121,20 @@ func (c *Control) byCertificate(state *tls.ConnectionState) (*Caller, error) {
 	return found, nil
 }
 
-// sans are a certificate's subjects. Its common name says nothing.
+// sans are a certificate's subjects. Its common name says nothing. An authority
+// that vouches for DNS names has not looked at what is written like a URI in one,
+// and the other way round: neither may pass for the other.
 func sans(certificate *x509.Certificate) []string {
 	var subjects []string
 	for _, uri := range certificate.URIs {
-		subjects = append(subjects, sanPrefix+uri.String())
+		if text := uri.String(); isURI(text) {
+			subjects = append(subjects, sanPrefix+text)
+		}
 	}
 	for _, name := range certificate.DNSNames {
-		subjects = append(subjects, sanSubject(name))
+		if !isURI(name) {
+			subjects = append(subjects, sanSubject(name))
+		}
 	}
 	return subjects
 }

@@ -120,6 +120,20 @@ func TestWhoCalls(t *testing.T) {
 	}
 }
 
+// A name of one kind does not pass for one of the other: whoever gets a certificate
+// for any DNS name does not come by a URI, and the other way round.
+func TestNamesOfOneKindAreNotOfTheOther(t *testing.T) {
+	asDNS := request(try, "")
+	asDNS.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{DNSNames: []string{"spiffe://cluster.local/ns/shop-a/sa/orders"}}}}
+	asURI := request(try, "")
+	asURI.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{URIs: []*url.URL{{Path: "orders.shop-b.svc"}}}}}
+	for name, r := range map[string]*http.Request{"a URI as a DNS name": asDNS, "a DNS name as a URI": asURI} {
+		_, err := gate(t, new(bytes.Buffer)).Admit(r)
+		require.ErrorIs(t, err, ErrUnauthenticated, name)
+		require.ErrorContains(t, err, "none of its names", name)
+	}
+}
+
 func TestOldCertificatesAreRefusedWithoutDetails(t *testing.T) {
 	var log bytes.Buffer
 	r := request(try, "", "warehouse.svc")

@@ -175,6 +175,8 @@ func canonical(subject string) (string, error) {
 	switch {
 	case strings.HasPrefix(subject, jwtPrefix) && len(subject) > len(jwtPrefix):
 		return subject, nil
+	case strings.HasPrefix(subject, sanPrefix) && strings.Contains(subject, "*"):
+		return "", fmt.Errorf("%q has a wildcard, and names are compared to the letter: write out each", subject)
 	case strings.HasPrefix(subject, sanPrefix) && len(subject) > len(sanPrefix):
 		return sanSubject(strings.TrimPrefix(subject, sanPrefix)), nil
 	}
@@ -182,11 +184,14 @@ func canonical(subject string) (string, error) {
 }
 
 func sanSubject(name string) string {
-	if !strings.Contains(name, ":") { // a URI has its scheme
+	if !isURI(name) {
 		name = strings.ToLower(name)
 	}
 	return sanPrefix + name
 }
+
+// isURI tells a URI, which has a scheme, from a DNS name, which can have no colon.
+func isURI(name string) bool { return strings.Contains(name, ":") }
 
 func (r *policyReader) owner(owner string, quota OwnerQuota) {
 	at := "owners." + owner

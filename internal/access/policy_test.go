@@ -72,6 +72,7 @@ func TestPoliciesThatAreRefused(t *testing.T) {
 		"a subject of no kind":       {"callers: [{name: a, subjects: ['alice'], roles: [stock]}]", `"alice" is no subject`},
 		"an empty subject":           {"callers: [{name: a, subjects: ['jwt:'], roles: [stock]}]", "is no subject"},
 		"a common name":              {"callers: [{name: a, subjects: ['cn:a'], roles: [stock]}]", "is no subject"},
+		"a wildcard":                 {"callers: [{name: a, subjects: ['san:*.shop-a.svc'], roles: [stock]}]", "wildcard"},
 		"no role":                    {"callers: [{name: a, subjects: ['jwt:a']}]", "could do nothing"},
 		"a role that is none":        {"callers: [{name: a, subjects: ['jwt:a'], roles: [admin]}]", `no role "admin"`},
 		"orders for nobody":          {"callers: [{name: a, subjects: ['jwt:a'], roles: [orders]}]", "for nobody"},

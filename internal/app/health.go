@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"stockhold/internal/store"
 )
 
@@ -24,11 +26,19 @@ var (
 // readyPatience is how long the ledger may take to show that it answers.
 const readyPatience = 2 * time.Second
 
-// health answers those who watch over the process.
+// health answers those who watch over the process. They need not say who they are,
+// and so must not be able to keep the ledger busy: however many ask, one of them does
+// at a time, and the others hear what it heard.
 type health struct {
-	ledger   *store.Store
+	ledger   pinged
 	draining atomic.Bool
 	log      *slog.Logger
+	asking   singleflight.Group
+}
+
+// pinged is what a probe asks: a *store.Store.
+type pinged interface {
+	Ping(ctx context.Context) error
 }
 
 // ready says whether work should be sent here: the ledger answers, and the
@@ -38,9 +48,12 @@ func (h *health) ready(ctx context.Context) error {
 	if h.draining.Load() {
 		return errDraining
 	}
-	ctx, cancel := context.WithTimeout(ctx, readyPatience)
-	defer cancel()
-	if err := h.ledger.Ping(ctx); err != nil {
+	_, err, _ := h.asking.Do("ledger", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyPatience) // it is for all who wait
+		defer cancel()
+		return nil, h.ledger.Ping(ctx)
+	})
+	if err != nil {
 		return fmt.Errorf("%w: %w", errNoLedger, err)
 	}
 	return nil

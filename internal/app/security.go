@@ -63,9 +63,9 @@ func newSecurity(cfg config.Config, listens bool, log *slog.Logger) (*security, 
 }
 
 // CheckSecurity reads the files that the settings name, as a start does, and
-// returns what is wrong with them.
-func CheckSecurity(cfg config.Config) error {
-	_, err := newSecurity(cfg, true, slog.New(slog.DiscardHandler))
+// returns what is wrong with them. The log hears of what a start would warn of.
+func CheckSecurity(cfg config.Config, log *slog.Logger) error {
+	_, err := newSecurity(cfg, true, log)
 	return err
 }
 

@@ -166,10 +166,16 @@ func TestSecurityFilesMustBeRight(t *testing.T) {
 			err := refused(t, f.cfg)
 			require.ErrorContains(t, err, want)
 			require.NotContains(t, err.Error(), "hunter2")
-			require.ErrorContains(t, app.CheckSecurity(f.cfg), want)
+			require.ErrorContains(t, app.CheckSecurity(f.cfg, new(journal).logger()), want)
 		})
 	}
-	require.NoError(t, app.CheckSecurity(fortified(t, embedded(t)).cfg))
+	require.NoError(t, app.CheckSecurity(fortified(t, embedded(t)).cfg, new(journal).logger()))
+
+	// What cannot work for some is a warning, before a start as at one.
+	f, log := fortified(t, embedded(t)), new(journal)
+	f.cfg.Security.TLSClientCA = ""
+	require.NoError(t, app.CheckSecurity(f.cfg, log.logger()))
+	require.Contains(t, log.String(), "speaks of certificates")
 }
 
 // An address that others reach needs TLS and callers that are known, or a word

@@ -9,6 +9,8 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -74,7 +76,7 @@ func New(opts Options) (*Client, error) {
 	}
 	base := strings.TrimRight(server.String(), "/")
 	plain := &http.Client{Transport: transport, CheckRedirect: refuseRedirect}
-	with := connect.WithInterceptors(connect.UnaryInterceptorFunc((&caller{opts}).wrap))
+	with := connect.WithInterceptors(connect.UnaryInterceptorFunc((&caller{opts, server, transport.TLSClientConfig}).wrap))
 	return &Client{
 		Reservations: stockholdv1connect.NewReservationServiceClient(plain, base, with),
 		Inventory:    stockholdv1connect.NewInventoryServiceClient(plain, base, with),
@@ -99,14 +101,12 @@ func parseServer(server string) (*url.URL, error) {
 	if server == "" {
 		server = DefaultServer
 	}
+	if strings.ContainsAny(server, "@?#") { // what follows or goes before may be a secret, which is not repeated
+		return nil, errors.New("a server's address may hold no user, password, ? or #: want http://HOST:PORT or https://HOST:PORT, and a token's file")
+	}
 	u, err := url.Parse(server)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%q is no server's address: want http://HOST:PORT or https://HOST:PORT", server)
-	case u.User != nil:
-		return nil, fmt.Errorf("a server's address may hold no user and password: name a token's file instead")
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("%q is no server's address: it may have no ? and no #", server)
 	}
 	return u, nil
 }
@@ -115,7 +115,11 @@ func parseServer(server string) (*url.URL, error) {
 func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // caller says with each call who calls.
-type caller struct{ opts Options }
+type caller struct {
+	opts   Options
+	server *url.URL
+	tls    *tls.Config // nil: without
+}
 
 func (c *caller) wrap(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (connect.AnyResponse, error) {
@@ -127,7 +131,11 @@ func (c *caller) wrap(next connect.UnaryFunc) connect.UnaryFunc {
 			}
 			request.Header().Set("Authorization", "Bearer "+token)
 		}
-		return next(ctx, request)
+		response, err := next(ctx, request)
+		if failure := trial(ctx, c.server, c.tls, err); failure != nil {
+			return nil, failure
+		}
+		return response, err
 	}
 }
 

@@ -2,7 +2,10 @@ package client_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +21,7 @@ import (
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
 	"stockhold/gen/stockhold/v1/stockholdv1connect"
+	"stockhold/internal/certstest"
 	"stockhold/internal/client"
 )
 
@@ -191,17 +195,55 @@ func TestServersWithTLS(t *testing.T) {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(ca, pemOf(server), 0o600))
 	require.NoError(t, get(t, open(t, client.Options{Server: server.URL, ServerCA: ca})))
-	require.ErrorContains(t, get(t, open(t, client.Options{Server: server.URL})), "certificate")
+	stranger := failureOf(t, get(t, open(t, client.Options{Server: server.URL})))
+	require.ErrorContains(t, stranger, "--server-ca")
+	require.Equal(t, client.Unusable, stranger.Kind, "no repeat makes a certificate trusted")
+
+	plain := serve(t, false, handler(func(context.Context) error { return nil }))
+	unsecured := failureOf(t, get(t, open(t, client.Options{Server: "https://" + plain.Listener.Addr().String(), ServerCA: ca})))
+	require.Equal(t, client.Unusable, unsecured.Kind, "nor a server without TLS one with it: %v", unsecured)
 
 	elsewhere := serve(t, false, http.RedirectHandler(server.URL, http.StatusTemporaryRedirect))
 	require.Error(t, get(t, open(t, client.Options{Server: elsewhere.URL})))
 }
 
+// A server that does not take this caller's certificate, or wants one, denies: that is
+// no server that is away, which scripts wait for.
+func TestServersThatRefuseCertificates(t *testing.T) {
+	asks := httptest.NewUnstartedServer(handler(func(context.Context) error { return nil }))
+	asks.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: certstest.NewAuthority(t).Pool()}
+	asks.EnableHTTP2 = true
+	asks.Config.ErrorLog = log.New(io.Discard, "", 0)
+	asks.StartTLS()
+	t.Cleanup(asks.Close)
+	folder := t.TempDir()
+	ca := filepath.Join(folder, "ca.pem")
+	require.NoError(t, os.WriteFile(ca, pemOf(asks), 0o600))
+	cert, key := certstest.NewAuthority(t).Client(t, "spiffe://another/authority").Write(t, folder)
+	for name, opts := range map[string]client.Options{
+		"no certificate":      {Server: asks.URL, ServerCA: ca},
+		"another authority's": {Server: asks.URL, ServerCA: ca, Cert: cert, Key: key},
+	} {
+		failure := failureOf(t, get(t, open(t, opts)))
+		require.Equal(t, client.Denied, failure.Kind, "%s: %v", name, failure)
+	}
+}
+
+func failureOf(t *testing.T, err error) *client.Failure {
+	t.Helper()
+	var failure *client.Failure
+	require.ErrorAs(t, err, &failure)
+	return failure
+}
+
 func TestAddressesThatAreNone(t *testing.T) {
-	for _, address := range []string{"localhost:8080", "ftp://a", "http://", "http://u:p@host", "http://host?a=b", "http://ho st"} {
+	for _, address := range []string{
+		"localhost:8080", "ftp://a", "http://", "http://ho st", "http://host#a",
+		"http://u:hunter2@host", "http://u:hunter2@host:port", "u:hunter2@host", "http://host?token=hunter2",
+	} {
 		_, err := client.New(client.Options{Server: address})
 		require.Error(t, err, address)
-		require.NotContains(t, err.Error(), "u:p")
+		require.NotContains(t, err.Error(), "hunter2")
 	}
 	require.NoError(t, client.CheckServer("https://stock.example/base/"))
 }

@@ -18,7 +18,7 @@ type Kind uint8
 // The kinds.
 const (
 	Broken      Kind = iota + 1 // a defect of the server, or an answer that makes no sense
-	Unusable                    // the call itself is wrong: repeating it does not help
+	Unusable                    // the call itself is wrong, or the server that it would go to: repeating it does not help
 	Refused                     // understood, and not done: stock, state or an id stands against it
 	Unavailable                 // no answer, or not now: try again, with the same id
 	Denied                      // who calls, or may not
@@ -92,6 +92,9 @@ func Explain(err error) error {
 	var known *Failure
 	if errors.As(err, &known) {
 		return known
+	}
+	if failure := untrusted(err); failure != nil {
+		return failure
 	}
 	var status *connect.Error
 	if !errors.As(err, &status) {

@@ -12,6 +12,7 @@ type Word struct {
 	ID      reservation.HoldID
 	Confirm bool   // true: take the units; false: give them back
 	Reason  string // why, for those who ask later; kept with the reservation
+	By      string // whose word it is, for the log; empty where nobody is asked
 }
 
 // Resolve carries a word through the same batch as every call, so that the state
@@ -35,7 +36,7 @@ func (d *Desk) Resolve(ctx context.Context, word Word) (r *reservation.Reservati
 	}
 	if !answer.Replayed {
 		d.opts.Logger.Info("an operator resolved a hold", "owner", answer.Reservation.Owner, "id", answer.Reservation.ID,
-			"state", answer.Reservation.State.String(), "reason", word.Reason)
+			"state", answer.Reservation.State.String(), "reason", word.Reason, "by", word.By)
 	}
 	r, err = d.service.Get(ctx, word.ID) // with its lines, which a replay does not read
 	return r, answer.Replayed, err

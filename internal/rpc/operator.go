@@ -4,6 +4,7 @@ import (
 	"context"
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
+	"stockhold/internal/access"
 	"stockhold/internal/operator"
 	"stockhold/inventory"
 	"stockhold/reservation"
@@ -57,6 +58,7 @@ func (s *operators) Resolve(ctx context.Context, m *stockholdv1.ResolveRequest) 
 		ID:      holdID(m),
 		Confirm: word(&f, "resolution", m.GetResolution(), resolutionsFromWire),
 		Reason:  m.GetReason(),
+		By:      access.NameOf(ctx),
 	}
 	if err := f.refusal(); err != nil {
 		return nil, err

@@ -206,7 +206,7 @@ func TestRebuildGoesThroughEveryRowOnce(t *testing.T) {
 	require.Eventually(t, func() bool {
 		rows, err := o.gate.Rows(t.Context(), []inventory.Key{last})
 		return err == nil && rows[0].Loaded
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	rebuild := func(size int32, skus ...string) (looked, rebuilt int, unknown []string) {
 		for token := ""; ; {
 			page, err := o.desk.RebuildGate(t.Context(), &stockholdv1.RebuildGateRequest{Skus: skus, PageSize: size, PageToken: token})

@@ -71,8 +71,9 @@ const (
 	// done. Repeating does not help. [INVALID_ARGUMENT]
 	Reason_REASON_INVALID Reason = 12
 	// Too much is queued, the caller asks more often or the owner holds more than it may, or too little
-	// of the caller's deadline was left to start. Nothing was done, nor will be. Repeat after
-	// retry_after. [RESOURCE_EXHAUSTED]
+	// of the caller's deadline was left to start. This call did nothing, nor will it; of an earlier one
+	// with the same id that says nothing, so whoever repeats a call that may have happened repeats it
+	// until there is another answer. Repeat after retry_after. [RESOURCE_EXHAUSTED]
 	Reason_REASON_OVERLOADED Reason = 13
 	// The request body is over the limit (1 MiB by default). Nothing was done. Repeating does not
 	// help, and retry_after is absent: send less. [RESOURCE_EXHAUSTED]
