@@ -32,7 +32,7 @@ type Stores struct {
 	RedisURL         string        `name:"redis-url" env:"STOCKHOLD_REDIS_URL" secret:"url" placeholder:"URL" help:"The gate: redis://user:password@host:6379/0, rediss:// with TLS or unix://. Sentinel: redis://host:26379/0?master_name=NAME&addr=HOST2:26379. Cluster: redis://host:6379?addr=HOST2:6379. Needs MySQL. Empty: a gate inside the process."`
 	RedisURLFile     string        `name:"redis-url-file" env:"STOCKHOLD_REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the Redis URL, instead of the URL itself."`
 	RedisPrefix      string        `name:"redis-prefix" env:"STOCKHOLD_REDIS_PREFIX" default:"stockhold" help:"Starts every key in Redis. Two installations on one Redis need two prefixes."`
-	GateTimeout      time.Duration `env:"STOCKHOLD_GATE_TIMEOUT" default:"0s" help:"Longest wait for the gate in one round trip, before the ledger decides alone. 0s: 250ms for Redis, 5s for the embedded gate."`
+	GateTimeout      time.Duration `env:"STOCKHOLD_GATE_TIMEOUT" default:"0s" help:"Longest wait for one round trip to the gate, before the ledger decides alone. A Try may wait twice as long: for the round trip that is under way, and for its own. 0s: 250ms for Redis, 5s for the embedded gate."`
 }
 
 // Server is how calls come in and how long they may take.

@@ -37,6 +37,7 @@ const (
 	example = "example"
 	cronJob = "example with sweep-by-cronjob"
 	secured = "example with tls"
+	traced  = "example with collector"
 )
 
 // build is what one kustomization makes.
@@ -49,7 +50,7 @@ type build struct {
 func everyBuild(t *testing.T) []build {
 	t.Helper()
 	var builds []build
-	for _, name := range []string{base, oneNode, example, cronJob, secured} {
+	for _, name := range []string{base, oneNode, example, cronJob, secured, traced} {
 		builds = append(builds, buildOf(t, name))
 	}
 	return builds
@@ -67,6 +68,12 @@ func inEach(t *testing.T, test func(t *testing.T, b build)) {
 // first: it decodes each object into its type, and refuses unknown fields.
 func buildOf(t *testing.T, name string) build {
 	t.Helper()
+	return buildWith(t, name, "")
+}
+
+// buildWith builds an overlay of one's own on top.
+func buildWith(t *testing.T, name, overlay string) build {
+	t.Helper()
 	files := filesys.MakeFsInMemory()
 	copyManifests(t, files)
 	write(t, files, "/example/kustomization.yaml", documentedYAML(t, "kind: Kustomization"))
@@ -78,6 +85,10 @@ func buildOf(t *testing.T, name string) build {
 		folder = "/more"
 		write(t, files, "/more/kustomization.yaml", "resources: [../example]\n"+
 			"components: [../stockhold/deploy/kubernetes/components/"+component+"]\n")
+	}
+	if overlay != "" {
+		write(t, files, "/own/kustomization.yaml", "resources: [.."+folder+"]\n"+overlay)
+		folder = "/own"
 	}
 	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, folder)
 	require.NoError(t, err, name)
@@ -171,7 +182,7 @@ func manifestFiles(t *testing.T) []string {
 
 // Every kustomization is built by these tests, and every file is part of one.
 func TestNothingIsLeftOut(t *testing.T) {
-	built := []string{base, oneNode, "components/sweep-by-cronjob", "components/tls", "components/issuer-token"}
+	built := []string{base, oneNode, "components/sweep-by-cronjob", "components/tls", "components/issuer-token", "components/collector"}
 	for _, file := range manifestFiles(t) {
 		folder, name := path.Split(file)
 		if name == "kustomization.yaml" {

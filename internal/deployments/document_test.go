@@ -19,7 +19,12 @@ import (
 // document is docs/kubernetes.md.
 func document(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs", "kubernetes.md"))
+	return documentOf(t, "kubernetes.md")
+}
+
+func documentOf(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", name))
 	require.NoError(t, err)
 	return string(text)
 }

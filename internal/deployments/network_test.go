@@ -141,6 +141,14 @@ func TestNetworkPolicies(t *testing.T) {
 		}
 		may(shop, server, corev1.ProtocolTCP, 8080)
 		mayNot(shop, server, corev1.ProtocolTCP, 9090)
+		for _, p := range []end{server, sweeper} {
+			for _, port := range []int32{4317, 4318} {
+				require.Equal(t, b.name == traced, passes(t, b, p, monitor, corev1.ProtocolTCP, port), "the collector's port %d", port)
+			}
+			mayNot(p, monitor, corev1.ProtocolTCP, 8080)
+			mayNot(p, internet, corev1.ProtocolTCP, 4318)
+		}
+		mayNot(migrate, monitor, corev1.ProtocolTCP, 4318)
 		may(monitor, server, corev1.ProtocolTCP, 9090)
 		mayNot(monitor, server, corev1.ProtocolTCP, 8080)
 		may(server, apiServer, corev1.ProtocolTCP, 6443)

@@ -15,7 +15,8 @@ import (
 	"stockhold/internal/config"
 )
 
-// runtimeVariables are not stockhold's but of the Go runtime.
+// runtimeVariables are not stockhold's but of the Go runtime. Those of OpenTelemetry,
+// which are not its own either, are in docs/telemetry.md.
 var runtimeVariables = map[string]bool{"GOMEMLIMIT": true, "GOGC": true}
 
 // placeholders are Secrets whose contents are only looked at.
@@ -31,7 +32,9 @@ func TestManifestsSpeakOfTheProgram(t *testing.T) {
 			env := p.environment(t, b, placeholders)
 			var ours []string
 			for name, value := range env {
-				if !runtimeVariables[name] {
+				if strings.HasPrefix(name, "OTEL_") {
+					require.Regexp(t, "(?m)^\\| .*`"+name+"`", documentOf(t, "telemetry.md"), "%s: OpenTelemetry has no %s that is told of", p.owner, name)
+				} else if !runtimeVariables[name] {
 					require.True(t, strings.HasPrefix(name, config.Prefix), "%s: whose is %s?", p.owner, name)
 					ours = append(ours, name+"="+value)
 				}

@@ -111,6 +111,7 @@ func TestServerStartsAndStops(t *testing.T) {
 				return server.reservation("forgotten").GetState() == stockholdv1.State_STATE_EXPIRED
 			}, patience, 50*time.Millisecond)
 			server.turnsAway(t)
+			s.finish("CronJob stockhold-sweep") // beside it, with the same settings and none of its volumes
 
 			p := podOf(t, s.build, "Deployment stockhold")
 			kubelet := client(t)

@@ -21,6 +21,7 @@ type site struct {
 	build   build
 	secrets secrets
 	cluster *cluster
+	traces  string // where the collector is, "" for nowhere
 }
 
 // newSite has an empty database and an empty Redis.
@@ -49,6 +50,7 @@ func (s *site) run(owner string, changed map[string]string) *process {
 	env := p.environment(s.t, s.build, s.secrets)
 	args := p.arguments(s.t, env)
 	s.cluster.mount(s.build, p, s.secrets, env)
+	s.collectAt(env)
 	maps.Copy(env, changed)
 	return start(s.t, args, env)
 }

@@ -44,6 +44,7 @@ func TestOneNodeStores(t *testing.T) {
 	s.finish("Job stockhold-migrate")
 	server := s.serve()
 	server.ready()
+	s.finish("CronJob stockhold-sweep")
 	status, metrics := get(t, client(t), server.urls["admin"]+"/metrics")
 	require.Equal(t, http.StatusOK, status)
 	for _, store := range []string{"ledger", "gate"} {

@@ -136,6 +136,38 @@ func TestRunbookNamesPanels(t *testing.T) {
 	}
 }
 
+// The lines of the log that the runbook tells people to look for are lines that the
+// program writes, to the letter.
+func TestRunbookQuotesTheLog(t *testing.T) {
+	text, err := os.ReadFile(runbook)
+	require.NoError(t, err)
+	_, section, _ := strings.Cut(string(text), "\n## Alerts\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var sources strings.Builder
+	for _, folder := range []string{"inventory", "reservation", "sweeper", "internal/app", "internal/rpc", "internal/store"} {
+		files, err := filepath.Glob("../../" + folder + "/*.go")
+		require.NoError(t, err)
+		for _, name := range files {
+			source, err := os.ReadFile(name)
+			require.NoError(t, err)
+			if !strings.HasSuffix(name, "_test.go") {
+				sources.Write(source)
+			}
+		}
+	}
+	quoted := 0
+	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(section, -1) {
+		line := strings.Join(strings.Fields(found[1]), " ")
+		line = strings.TrimSuffix(strings.TrimPrefix(line, `"msg":"`), `"`)
+		if !regexp.MustCompile(`^[a-z]+'?[a-z]* [a-z][a-z' ]+$`).MatchString(line) || strings.HasPrefix(line, "stockhold ") {
+			continue // a command, a setting, a metric
+		}
+		quoted++
+		require.Contains(t, sources.String(), `"`+line, "nothing logs this")
+	}
+	require.GreaterOrEqual(t, quoted, 7)
+}
+
 // Every metric that an alert watches is exported, from the start, with the labels
 // that it looks for.
 func TestAlertsWatchWhatIsExported(t *testing.T) {

@@ -26,6 +26,8 @@ type collector struct {
 	spans   []span
 	metrics map[string]measured
 	service string
+	bodies  map[string]string // what was sent, as it came, by path
+	shown   string            // the Authorization of the last request
 }
 
 // span is one that was received.
@@ -42,17 +44,17 @@ type measured struct {
 }
 
 func startCollector(t *testing.T) *collector {
-	c := &collector{metrics: map[string]measured{}}
+	c := &collector{metrics: map[string]measured{}, bodies: map[string]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/traces", func(w http.ResponseWriter, r *http.Request) {
 		var sent collectortrace.ExportTraceServiceRequest
-		if accept(w, r, &sent) {
+		if c.accept(w, r, &sent) {
 			c.addSpans(&sent)
 		}
 	})
 	mux.HandleFunc("POST /v1/metrics", func(w http.ResponseWriter, r *http.Request) {
 		var sent collectormetrics.ExportMetricsServiceRequest
-		if accept(w, r, &sent) {
+		if c.accept(w, r, &sent) {
 			c.addMetrics(&sent)
 		}
 	})
@@ -62,11 +64,15 @@ func startCollector(t *testing.T) *collector {
 	return c
 }
 
-func accept(w http.ResponseWriter, r *http.Request, message proto.Message) bool {
+func (c *collector) accept(w http.ResponseWriter, r *http.Request, message proto.Message) bool {
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
 		err = proto.Unmarshal(body, message)
 	}
+	c.mu.Lock()
+	c.bodies[r.URL.Path] += string(body)
+	c.shown = r.Header.Get("Authorization")
+	c.mu.Unlock()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	}

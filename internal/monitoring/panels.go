@@ -70,7 +70,7 @@ var rows = []row{
 		{title: "Wait in the queue", means: "How long the oldest call of a transaction had waited for it.", unit: "s", queries: spread("stockhold_ledger_queue_wait_seconds")},
 		{title: "Queue", means: "Lines that wait, as a share of those that may.", unit: "percentunit",
 			queries: []query{{"stockhold_ledger_queue_depth" + only + " / stockhold_ledger_queue_limit" + only, "{{instance}}"}}},
-		{title: "Run again", means: "Transactions that were run again, split or given up, by cause. Some conflicts are normal with several servers.", unit: "ops",
+		{title: "Run again", means: "Transactions that were run again, split or given up, by cause. Some conflicts are normal: with several servers, and when a Try comes again.", unit: "ops",
 			queries: []query{{perSecond("stockhold_ledger_retries_total", only, "cause"), "{{cause}}"}}},
 		{title: "Overloaded", means: "Calls that were refused before they were begun, by cause.", unit: "reqps",
 			queries: []query{{perSecond("stockhold_overloads_total", only, "cause"), "{{cause}}"}}},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -30,35 +29,36 @@ type Telemetry struct {
 
 // Install makes the process measure, and trace where the environment asks for it.
 // The first call does it; later ones return the same. The error names the variable
-// that asks for what there is not.
+// that asks for what there is not, or says what could not be read.
 func Install() (*Telemetry, error) { return install() }
 
 var install = sync.OnceValues(func() (*Telemetry, error) {
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		slog.Warn("telemetry", "error", err)
-	}))
+	var heard complaints
+	heard.listen()
+	heard.checkEndpoints()
 	ctx := context.Background() // exporters are made here, and connect later
 	build := ReadBuild()
 	who := identity(ctx, build)
-	t := &Telemetry{}
-
 	meters, page, err := newMeters(ctx, who, build)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, heard.settle())
 	}
-	otel.SetMeterProvider(meters)
-	t.Metrics = page
-	t.flushes = append(t.flushes, meters.ForceFlush)
-
 	tracers, err := newTracers(ctx, who)
 	if err != nil {
+		return nil, errors.Join(err, heard.settle())
+	}
+	propagators := autoprop.NewTextMapPropagator() // W3C's, unless OTEL_PROPAGATORS says otherwise
+	if err := heard.settle(); err != nil {
 		return nil, err
 	}
-	if tracers != nil {
+
+	t := &Telemetry{Metrics: page, Traces: tracers != nil}
+	otel.SetMeterProvider(meters)
+	t.flushes = append(t.flushes, meters.ForceFlush)
+	if t.Traces {
 		otel.SetTracerProvider(tracers)
-		otel.SetTextMapPropagator(autoprop.NewTextMapPropagator()) // W3C's, unless OTEL_PROPAGATORS says otherwise
+		otel.SetTextMapPropagator(propagators)
 		tracing.Use(tracers)
-		t.Traces = true
 		t.flushes = append(t.flushes, tracers.ForceFlush)
 	}
 	return t, nil

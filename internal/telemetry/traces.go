@@ -23,11 +23,11 @@ func newTracers(ctx context.Context, who *resource.Resource) (*trace.TracerProvi
 	}
 	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("make the traces exporter that OTEL_TRACES_EXPORTER=%s asks for: %w", os.Getenv("OTEL_TRACES_EXPORTER"), err)
+		return nil, fmt.Errorf("make the traces exporter that OTEL_TRACES_EXPORTER=%s asks for: %w", cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), "otlp"), err)
 	}
 	if autoexport.IsNoneSpanExporter(exporter) {
 		return nil, nil
 	}
 	// Sampler and limits are read from the environment by the provider.
-	return trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(who)), nil
+	return trace.NewTracerProvider(trace.WithBatcher(wordless{exporter}), trace.WithResource(who)), nil
 }

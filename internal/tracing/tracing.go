@@ -49,14 +49,15 @@ func Start(ctx context.Context, kind Kind, attributes ...attribute.KeyValue) (co
 }
 
 // StartShared begins the span of work that is done for all who are in links: a
-// child of what ctx is in, or else of the first of them. Where there is neither,
-// nobody whose calls are sampled waits for this work, and there is no span.
+// child of what ctx is in if that is sampled, or else of the first of them, which
+// all are. Where there is neither, nobody whose calls are sampled waits for this
+// work, and there is no span.
 func StartShared(ctx context.Context, kind Kind, links *Links) (context.Context, trace.Span) {
 	c := current.Load()
 	if c == nil {
 		return ctx, nowhere
 	}
-	if !trace.SpanContextFromContext(ctx).IsValid() {
+	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		first := links.First()
 		if first == nil {
 			return ctx, nowhere

@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -80,6 +81,28 @@ func TestSharedWork(t *testing.T) {
 	require.Len(t, got[2].Links, 1, "and not to itself")
 	require.Equal(t, batch.SpanContext().SpanID(), got[2].Links[0].SpanContext.SpanID())
 	require.Equal(t, call1.SpanContext().SpanID(), got[3].Parent.SpanID())
+}
+
+// A pass that is not sampled hides nothing of what is done in it for a call that is.
+func TestSampledWithinWhatIsNot(t *testing.T) {
+	spans := collecting(t, trace.WithSampler(trace.ParentBased(trace.AlwaysSample())))
+	place := func(flags byte) *Mark {
+		kept := append(bytes.Repeat([]byte{7 + flags}, MarkSize-1), flags)
+		mark, err := ParseMark(kept)
+		require.NoError(t, err)
+		return mark
+	}
+	pass := place(0).Within(t.Context())
+	_, nobody := StartShared(pass, Check, &Links{})
+	nobody.End()
+	var links Links
+	links.Add(place(1))
+	_, check := StartShared(pass, Check, &links)
+	check.End()
+	got := spans.GetSpans()
+	require.Len(t, got, 1)
+	require.Equal(t, place(1).trace, got[0].SpanContext.TraceID())
+	require.Equal(t, place(1).span, got[0].Parent.SpanID())
 }
 
 func TestLinksAreBounded(t *testing.T) {
