@@ -151,6 +151,15 @@ func rowsOf(op *Operation) []any {
 	return rows
 }
 
+// divert sends the operations that name a slow row to the slow lane, and returns
+// the others. Operations whose COMMIT is in doubt stay together until it is not:
+// that they were tried before is known only where they were.
+func (l *Ledger) divert(ops []*Operation) (fast []*Operation) {
+	fast, slow := l.slow.split(ops)
+	l.slowDown(slow)
+	return fast
+}
+
 // slowDown hands operations to the slow lane. Those for which it has no room are answered.
 func (l *Ledger) slowDown(ops []*Operation) {
 	for _, op := range ops {

@@ -130,7 +130,7 @@ var table = []Twin{
 		Name:    "every interception is counted",
 		Promise: "Late, doubled and reordered calls are counted.",
 		Without: "Nothing is counted.",
-		Edits:   []Edit{{"reservation/ledger.go", "\tcountCaught(b.caught)\n", ""}},
+		Edits:   []Edit{{"reservation/transaction.go", "\tcountCaught(b.caught)\n", ""}},
 		Notice:  Suite{Package: "reservation", Tests: []string{"TestInterceptionsAreCounted"}},
 	},
 }
