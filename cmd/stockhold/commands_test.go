@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -105,6 +106,39 @@ func TestJSONLogIsAllThereIs(t *testing.T) {
 	}
 }
 
+// Whoever collects lines of JSON gets the one that matters most as well, from
+// commands whose standard error is a log; to people it is said in words.
+func TestJSONLogsEndInJSON(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		env  []string
+		code int
+	}{
+		{"a setting that is wrong", []string{"serve", "--deciders", "orders=ftp://x"}, nil, 2},
+		{"a start that fails", []string{"serve", "--data", "/dev/null/x"}, nil, 1},
+		{"no database", []string{"migrate", "--mysql-wait", "0s"}, []string{"STOCKHOLD_MYSQL_DSN=u@tcp(127.0.0.1:1)/x"}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := run(t, setup{args: append(tt.args, "--log-format", "json"), env: tt.env})
+			require.Equal(t, tt.code, p.wait())
+			var last struct {
+				Level, Msg, Error string
+				Code              int `json:"exit_code"`
+			}
+			lines := strings.Split(strings.TrimSpace(p.err.String()), "\n")
+			for _, line := range lines {
+				require.NoError(t, json.Unmarshal([]byte(line), &last), line)
+			}
+			require.Equal(t, []any{"ERROR", "ended", tt.code}, []any{last.Level, last.Msg, last.Code})
+			require.NotEmpty(t, last.Error)
+		})
+	}
+	p := run(t, setup{args: []string{"stock", "get", "mug", "--server", "http://127.0.0.1:1", "--timeout", "1s"}, env: []string{"STOCKHOLD_LOG_FORMAT=json"}})
+	require.Equal(t, 4, p.wait())
+	require.True(t, strings.HasPrefix(p.err.String(), "stockhold: "), p.err.String())
+}
+
 func TestReportOfASweep(t *testing.T) {
 	folder := t.TempDir()
 	serve := launch(t, setup{folder: folder, args: []string{"serve", "--listen", "127.0.0.1:0"}})
@@ -138,11 +172,12 @@ func TestServeWithoutSweep(t *testing.T) {
 	overdue := func(count string) {
 		require.Eventually(t, func() bool {
 			response, err := c.Get(url + "/metrics")
-			require.NoError(t, err)
+			if err != nil {
+				return false
+			}
 			defer response.Body.Close()
 			text, err := io.ReadAll(response.Body)
-			require.NoError(t, err)
-			return bytes.Contains(text, []byte("\nstockhold_undecided_overdue "+count+"\n"))
+			return err == nil && bytes.Contains(text, []byte("\nstockhold_undecided_overdue "+count+"\n"))
 		}, patience, 100*time.Millisecond)
 	}
 

@@ -62,23 +62,29 @@ _stockhold() {
     local line
     while IFS= read -r line; do
         if [[ $line == ":" ]]; then
+            compset -P '--[^=]##=' # the name of a file begins behind --flag=
             _files
             return
         fi
-        candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+        candidates+=("${${line%%$'\t'*}//:/\\:}${${(M)line%$'\t'*}/#$'\t'/:}")
     done < <(stockhold complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)
     _describe 'stockhold' candidates
 }
-compdef _stockhold stockhold
+# As a file in fpath this is the function's first call itself.
+if [[ $funcstack[1] == _stockhold ]]; then _stockhold "$@"; else compdef _stockhold stockhold; fi
 `,
 	"fish": `# stockhold, for fish
 function __stockhold_complete
     set -l tokens (commandline -opc) (commandline -ct)
     for line in (stockhold complete -- $tokens[2..-1] 2>/dev/null)
         if test "$line" = ":"
-            __fish_complete_path (commandline -ct)
+            # the name of a file begins behind --flag=
+            set -l flag (string match -r -- '^--[^=]+=' $tokens[-1])
+            for path in (__fish_complete_path (string replace -r -- '^--[^=]+=' '' $tokens[-1]))
+                printf '%s\n' "$flag$path"
+            end
         else
-            echo $line
+            printf '%s\n' $line
         end
     end
 end

@@ -33,7 +33,7 @@ Examples:
 
 func (c configCheckCommand) Run(env *environment) error {
 	cfg := env.cfg
-	err := errors.Join(cfg.Security.CheckListen("listen", cfg.Server.Listen), app.CheckSecurity(cfg))
+	err := errors.Join(cfg.Security.CheckListen("listen", cfg.Server.Listen), app.CheckSecurity(cfg, env.log))
 	if cfg.Sweeper.Listen != "" {
 		err = errors.Join(err, cfg.Security.CheckListen("sweep-listen", cfg.Sweeper.Listen))
 	}

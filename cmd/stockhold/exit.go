@@ -28,7 +28,7 @@ var exits = []struct {
 }{
 	{exitOK, "done"},
 	{exitFailed, "tried and failed, or done in part: standard error says what"},
-	{exitUsage, "used wrongly, nothing was done: a flag, a variable, a file, or a field that the server does not take"},
+	{exitUsage, "used wrongly, nothing was done: a flag, a variable, a file, a server whose certificate is not trusted, or a field that it does not take"},
 	{exitRefused, "the server refused: not enough stock, no such reservation, already confirmed and the like; repeating does not help"},
 	{exitUnavailable, "no answer, or not now: try again with the same ids, it may have happened"},
 	{exitDenied, "the server does not let you: who you are, or what you may"},

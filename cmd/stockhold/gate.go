@@ -52,7 +52,7 @@ func (c gateRebuild) Run(ctx context.Context, env *environment) error {
 	return calling(env, func(server *client.Client) error {
 		total, err := c.pages(ctx, env, server)
 		if err != nil {
-			return fmt.Errorf("stopped after %s rows: %w\n  Run it again: it begins anew, which does no harm", humanize.Comma(int64(total.LookedAt)), err)
+			return fmt.Errorf("stopped after %s rows: %w%s", humanize.Comma(int64(total.LookedAt)), err, again(err, "it begins anew, which does no harm"))
 		}
 		if err := c.print(env, total); err != nil {
 			return err

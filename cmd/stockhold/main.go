@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -73,6 +75,10 @@ func run(args []string, out, errs io.Writer) int {
 	}
 	if !parsed.Selected().Tag.Has(reloadsTag) {
 		signal.Reset(syscall.SIGHUP) // it ends these, as it does most programs
+	}
+	fail := fail
+	if cli.Log.Format == "json" && writesLog(parsed) {
+		fail = failInJSON
 	}
 	env, err := cli.prepare(parsed, sources, out, errs)
 	if err != nil {
@@ -139,4 +145,17 @@ func (c *commands) prepare(parsed *kong.Context, sources *config.Sources, out, e
 func fail(errs io.Writer, code int, err error) int {
 	fmt.Fprintf(errs, "stockhold: %v\n", err)
 	return code
+}
+
+// failInJSON is fail for whoever reads standard error as lines of JSON.
+func failInJSON(errs io.Writer, code int, err error) int {
+	slog.New(slog.NewJSONHandler(errs, nil)).Error("ended", "error", err.Error(), "exit_code", code)
+	return code
+}
+
+// writesLog reports whether a command's standard error is a log, rather than words
+// for whoever typed it.
+func writesLog(parsed *kong.Context) bool {
+	used := strings.Split(parsed.Selected().Tag.Get(settingsTag), ",")
+	return slices.Contains(used, "log") && !slices.Contains(used, "client")
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -19,8 +20,9 @@ import (
 	"stockhold/internal/leaktest"
 )
 
-// binary is the program under test, built once, with the race detector.
-var binary string
+// racing and plain are the program under test, built with the race detector and
+// without it.
+var racing, plain string
 
 func TestMain(m *testing.M) {
 	folder, err := os.MkdirTemp("", "stockhold-test-")
@@ -28,12 +30,14 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	binary = filepath.Join(folder, "stockhold")
-	build := exec.Command("go", "build", "-race", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if text, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, text)
-		os.Exit(1)
+	racing, plain = filepath.Join(folder, "racing", "stockhold"), filepath.Join(folder, "plain", "stockhold")
+	for _, args := range [][]string{{"-race", "-o", racing}, {"-o", plain}} {
+		build := exec.Command("go", append(append([]string{"build"}, args...), ".")...)
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+		if text, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, text)
+			os.Exit(1)
+		}
 	}
 	code := leaktest.Run(m)
 	if err := os.RemoveAll(folder); err != nil {
@@ -80,13 +84,25 @@ type setup struct {
 	args   []string
 }
 
+// program is what runs a command line: with the race detector, what works at many
+// things at once; what asks one question and ends starts many times faster without.
+func program(args []string) string {
+	line := strings.Join(args, " ")
+	for _, busy := range []string{"serve", "sweep", "demo", "stock import"} {
+		if strings.HasPrefix(line, busy) {
+			return racing
+		}
+	}
+	return plain
+}
+
 func launch(t *testing.T, s setup) *process {
 	t.Helper()
 	if s.folder == "" {
 		s.folder = t.TempDir()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	p := &process{t: t, cmd: exec.CommandContext(ctx, binary, s.args...), ended: make(chan struct{})}
+	p := &process{t: t, cmd: exec.CommandContext(ctx, program(s.args), s.args...), ended: make(chan struct{})}
 	p.cmd.Dir = s.folder
 	p.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.folder,

@@ -249,7 +249,7 @@ func TestCompletion(t *testing.T) {
 
 // bash itself loads the script and completes with it.
 func TestCompletionInBash(t *testing.T) {
-	script := `PATH="` + filepath.Dir(binary) + `:$PATH"
+	script := `PATH="` + filepath.Dir(plain) + `:$PATH"
 source <(stockhold completion bash)
 COMP_WORDS=(stockhold hold list --state = re) COMP_CWORD=5
 _stockhold

@@ -52,7 +52,10 @@ func list[Item proto.Message](
 	for token := ""; ; {
 		items, more, err := next(token)
 		if err != nil {
-			return errors.Join(err, printTable(o, w, table))
+			if shown > 0 {
+				err = errors.Join(err, printTable(o, w, table))
+			}
+			return err
 		}
 		for _, item := range items {
 			if limit > 0 && shown == limit {
@@ -76,4 +79,13 @@ func printTable(o output, w io.Writer, table *display.Table) error {
 		return nil
 	}
 	return table.Print(w)
+}
+
+// again is the advice to run a command of many calls once more, where that can help:
+// a server that does not let this caller in, or does not take what it is sent, will not.
+func again(err error, harmless string) string {
+	if code := exitOf(err); code == exitDenied || code == exitUsage {
+		return ""
+	}
+	return "\n  Run the same command again later: " + harmless
 }

@@ -111,7 +111,7 @@ func (c stockImport) outcome(report recount.Report, stopped error) error {
 	case errors.Is(stopped, context.Canceled):
 		return errors.Join(fmt.Errorf("%w: interrupted; run the same command again: rows that are right already are only read", errDoneInPart), failures)
 	case stopped != nil:
-		return errors.Join(fmt.Errorf("stopped: %w\n  Run the same command again later: rows that are right already are only read", stopped), failures)
+		return errors.Join(fmt.Errorf("stopped: %w%s", stopped, again(stopped, "rows that are right already are only read")), failures)
 	case report.Failed > 0:
 		return errors.Join(&client.Failure{Kind: client.Refused, Message: fmt.Sprintf("%d rows were refused", report.Failed)}, failures)
 	}
