@@ -134,7 +134,7 @@ func TestNoViewBeforeCommit(t *testing.T) {
 		require.Eventually(t, func() bool {
 			views, holds := s.gate.settled()
 			return slices.Contains(holds, id("lost")) && slices.Contains(views, inventory.View{Key: key("A"), Quota: 9, Version: 2})
-		}, 5*time.Second, time.Millisecond, "the freeze of a failed Try is given back, and the view of the next one arrives")
+		}, time.Minute, time.Millisecond, "the freeze of a failed Try is given back, and the view of the next one arrives")
 		views, _ := s.gate.settled()
 		for _, v := range views {
 			require.NotEqual(t, int64(6), v.Quota, "a view of what was never committed")

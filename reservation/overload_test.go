@@ -50,6 +50,7 @@ func TestASecondCommitterHelpsWhereNeeded(t *testing.T) {
 	t.Run("what arrives gathers for the first", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			q := newQueue(1000, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
+			defer q.close()
 			require.Empty(t, q.put(some(1), 0))
 			require.Equal(t, 1, <-takes(q))
 			second := takes(q)
@@ -80,6 +81,7 @@ func TestASecondCommitterHelpsWhereNeeded(t *testing.T) {
 	t.Run("the first takes too long", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			q := newQueue(1000, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
+			defer q.close()
 			require.Empty(t, q.put(some(1), 0))
 			require.Equal(t, 1, <-takes(q))
 			second := takes(q)
@@ -88,8 +90,9 @@ func TestASecondCommitterHelpsWhereNeeded(t *testing.T) {
 			synctest.Wait()
 			require.Empty(t, second)
 			time.Sleep(time.Nanosecond)
+			synctest.Wait()
+			require.Len(t, second, 1, "somebody helps")
 			require.Equal(t, 3, <-second)
-			q.close()
 		})
 	})
 }

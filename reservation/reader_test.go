@@ -47,7 +47,7 @@ func TestAReadBeginsAfterTheCall(t *testing.T) {
 	go available(first)
 	<-store.began
 	go available(second)
-	require.Eventually(t, func() bool { return len(r.waiting) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(r.waiting) == 1 }, time.Minute, time.Millisecond)
 	store.answer <- []inventory.Stock{{Key: key}}
 	require.Zero(t, <-first)
 	select {

@@ -52,7 +52,7 @@ func TestALockedRowStopsOnlyItsOwnCalls(t *testing.T) {
 	require.LessOrEqual(t, s.store.count("begin"), 6, "the locked row was found by looking, not by halving")
 
 	require.NoError(t, locker.Rollback())
-	require.Eventually(t, func() bool { return s.try(t, "3", line("S3", 1)).Err == nil }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return s.try(t, "3", line("S3", 1)).Err == nil }, time.Minute, 50*time.Millisecond)
 	require.NoError(t, s.do(t, reservation.Confirm, "held-3").Err)
 	row := s.stock(t, "S3")
 	require.Equal(t, [3]int64{10, 1, 1}, [3]int64{row.OnHand, row.Reserved, row.Committed})

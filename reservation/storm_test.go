@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -46,7 +47,7 @@ func TestStormLeavesRoom(t *testing.T) {
 	_, err = opened.Migrate(t.Context())
 	require.NoError(t, err)
 	reads := &heldReads{Store: opened, begun: make(chan struct{}, 1), let: make(chan struct{})}
-	service := reservation.New(reads, soldOut{"B", "C"}, reservation.Options{MaxStopped: room})
+	service := reservation.New(reads, soldOut{"B", "C"}, reservation.Options{MaxStopped: room, CallTimeout: 10 * time.Minute})
 	run(t, service)
 	for _, sku := range []string{"A", "B", "C"} {
 		change := inventory.Change{Key: key(sku), Set: true, Amount: 1}
@@ -58,16 +59,28 @@ func TestStormLeavesRoom(t *testing.T) {
 	defer storm.Wait()
 	defer let()
 	answers := make(chan error, calm+room+away)
-	for i := range calm + room + away {
+	// At one moment: on a busy machine, so many calls may come over some seconds.
+	requests := make([]reservation.TryRequest, calm)
+	for i := range requests {
+		requests[i] = reservation.TryRequest{ID: id(fmt.Sprint("calm-", i)), Lines: []inventory.Line{line("B", 2)}}
+	}
+	storm.Go(func() {
+		for _, answer := range service.Try(t.Context(), requests) {
+			answers <- answer.Err
+		}
+	})
+	<-reads.begun
+	for i := range room + away {
 		storm.Go(func() {
 			answers <- service.Try(t.Context(), []reservation.TryRequest{{ID: id(fmt.Sprint(i)), Lines: []inventory.Line{line("B", 2)}}})[0].Err
 		})
 	}
-	for range away { // those for whom there is no room, while nobody is let go
+	require.Eventually(t, func() bool { return len(answers) == away }, 30*time.Second, time.Millisecond,
+		"those for whom there is no room are to be answered while nobody is let go")
+	for range away {
 		refusal := requireReason(t, reservation.Overloaded, <-answers)
 		require.Positive(t, refusal.RetryAfter)
 	}
-	<-reads.begun
 	require.NoError(t, service.Try(t.Context(), []reservation.TryRequest{{ID: id("other"), Lines: []inventory.Line{line("A", 1)}}})[0].Err)
 	stopped := make(chan error, 1)
 	storm.Go(func() {

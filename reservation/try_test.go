@@ -157,10 +157,10 @@ func TestRefusalsShareTheirReads(t *testing.T) {
 	s, gate := withGate(t)
 	s.set(t, "A", 1)
 	require.NoError(t, s.try(t, "last", line("A", 1)).Err)
-	slow := &slowReads{Store: s.store}
-	storm := reservation.New(slow, gate, reservation.Options{})
-	run(t, storm)
 	const n = 200
+	slow := &slowReads{Store: s.store, begin: make(chan struct{})}
+	storm := reservation.New(slow, &door{Gate: gate, most: n, full: slow.begin}, reservation.Options{})
+	run(t, storm)
 	outcomes := make([]inventory.Outcome, n)
 	for i := range outcomes {
 		outcomes[i] = inventory.Insufficient
@@ -177,13 +177,35 @@ func TestRefusalsShareTheirReads(t *testing.T) {
 	require.Less(t, slow.reads.Load(), int64(n/4))
 }
 
+// door closes a channel when so many calls have been at the gate.
+type door struct {
+	reservation.Gate
+	most   int64
+	passed atomic.Int64
+	full   chan struct{}
+}
+
+func (d *door) Freeze(ctx context.Context, holds []inventory.Hold) []inventory.Freeze {
+	out := d.Gate.Freeze(ctx, holds)
+	if d.passed.Add(1) == d.most {
+		close(d.full)
+	}
+	return out
+}
+
+// slowReads lets no read begin before everybody is there, however slow the machine.
 type slowReads struct {
 	reservation.Store
+	begin chan struct{}
 	reads atomic.Int64
 }
 
 func (r *slowReads) Stocks(ctx context.Context, keys []inventory.Key) ([]inventory.Stock, error) {
 	r.reads.Add(1)
+	select {
+	case <-r.begin:
+	case <-ctx.Done():
+	}
 	time.Sleep(20 * time.Millisecond)
 	return r.Store.Stocks(ctx, keys)
 }
@@ -223,13 +245,13 @@ func TestDeadlines(t *testing.T) {
 	s.store.disturb(nil, nil)
 	close(hold)
 
-	require.Eventually(t, func() bool { return s.stock(t, "A").Reserved == 2 }, 5*time.Second, time.Millisecond, "what was begun happens")
+	require.Eventually(t, func() bool { return s.stock(t, "A").Reserved == 2 }, time.Minute, time.Millisecond, "what was begun happens")
 	_, err := s.Get(t.Context(), id("queued"))
 	requireReason(t, reservation.NotFound, err)
 	require.Eventually(t, func() bool {
 		_, holds := s.gate.settled()
 		return len(holds) == 3
-	}, 5*time.Second, time.Millisecond, "the gate gets all three freezes back")
+	}, time.Minute, time.Millisecond, "the gate gets all three freezes back")
 }
 
 // A queue that is full refuses at once, and gives back what was frozen.
@@ -249,7 +271,7 @@ func TestFullQueue(t *testing.T) {
 	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() { service.Try(ctx, requests) }) // nobody commits yet
-	require.Eventually(t, func() bool { return service.Ledger().Depth() == 3 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return service.Ledger().Depth() == 3 }, time.Minute, time.Millisecond)
 	answer := service.Try(t.Context(), []reservation.TryRequest{{ID: id("more"), Lines: []inventory.Line{line("A", 1)}}})[0]
 	refusal := requireReason(t, reservation.Overloaded, answer.Err)
 	require.Positive(t, refusal.RetryAfter)
@@ -258,5 +280,5 @@ func TestFullQueue(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, holds := gate.settled()
 		return len(holds) == 4
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 }

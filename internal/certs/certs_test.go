@@ -162,7 +162,7 @@ func TestAuthoritiesAreReloaded(t *testing.T) {
 // A certificate that expires on an open connection ends it for its owner.
 func TestCertificatesExpireOnOpenConnections(t *testing.T) {
 	s := newSite(t)
-	end := time.Now().Add(4 * time.Second).Truncate(time.Second)
+	end := time.Now().Add(8 * time.Second).Truncate(time.Second)
 	client := s.visitor(t, s.ours.Pool(), s.theirs.Issue(t, end, []string{"spiffe://shop/orders"}, nil).TLS(t))
 	status, _, _, err := s.visit(t, client)
 	require.NoError(t, err)

@@ -40,7 +40,7 @@ func client(name string, httpClient *http.Client, url string, options ...connect
 
 // callTimeout bounds every call of the suite, so that a server that hangs fails a
 // test and does not stop it.
-const callTimeout = 90 * time.Second
+const callTimeout = 5 * time.Minute
 
 // HTTPClient speaks HTTP/1.1.
 func HTTPClient(t testing.TB) *http.Client {

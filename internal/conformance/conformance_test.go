@@ -50,8 +50,8 @@ func server(t *testing.T, ledger *store.Store, gate reservation.Gate) conformanc
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	options := reservation.Options{
 		// No call of the suite is about running out of time, however busy the machine.
-		CallTimeout: time.Minute,
-		Ledger:      reservation.LedgerOptions{BatchTimeout: 30 * time.Second, QueueWait: time.Minute},
+		CallTimeout: 5 * time.Minute,
+		Ledger:      reservation.LedgerOptions{BatchTimeout: 2 * time.Minute, QueueWait: 5 * time.Minute},
 		HasDecider:  func(owner string) bool { return owner == asks },
 		Logger:      log,
 	}

@@ -50,9 +50,15 @@ func NewClientOver(url string, transport *http.Transport) *Client {
 // Close closes the client's idle connections.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// SetStock makes a row of a sku with so many units.
+// stockPatience is how long a busy server is asked to put goods on the shelf.
+const stockPatience = time.Minute
+
+// SetStock makes a row of a sku with so many units. It may come twice, for the
+// figure is absolute.
 func (c *Client) SetStock(ctx context.Context, sku string, units int64) error {
-	_, err := c.Stock.SetStock(ctx, &stockholdv1.SetStockRequest{Sku: sku, OnHand: units})
+	_, err := Persist(ctx, stockPatience, func(ctx context.Context) (*stockholdv1.SetStockResponse, error) {
+		return c.Stock.SetStock(ctx, &stockholdv1.SetStockRequest{Sku: sku, OnHand: units})
+	})
 	return err
 }
 

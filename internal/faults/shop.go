@@ -225,14 +225,16 @@ func (s *Shop) dispatch(ctx context.Context, o *order, random *rand.Rand) {
 func (s *Shop) call(ctx context.Context, o *order, name string, random *rand.Rand, send func(context.Context, *Client) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
+	did := deed{shop: s, order: o, name: name}
 	for {
 		var second sync.WaitGroup
 		if random.Float64() < s.opts.Twice {
 			client := s.client(random)
-			second.Go(func() { _ = s.attempt(ctx, name, client, send) }) // its answer is the first one's, or a replay
+			second.Go(func() { did.again(s.attempt(ctx, name, client, send)) })
 		}
-		err := s.attempt(ctx, name, s.client(random), send)
+		replayed, err := s.attempt(ctx, name, s.client(random), send)
 		second.Wait()
+		did.answered(replayed, err)
 		if err == nil || Final(err) {
 			return err
 		}
@@ -243,14 +245,43 @@ func (s *Shop) call(ctx context.Context, o *order, name string, random *rand.Ran
 	}
 }
 
-func (s *Shop) attempt(ctx context.Context, name string, client *Client, send func(context.Context, *Client) (bool, error)) error {
+// deed is one call, however often it is sent.
+type deed struct {
+	shop  *Shop
+	order *order
+	name  string
+	done  int // answers that say it was carried out just now, and is no replay
+}
+
+// answered notes an answer: whatever is sent how often, it is carried out once.
+func (d *deed) answered(replayed bool, err error) {
+	if err != nil || replayed {
+		return
+	}
+	if d.done++; d.done > 1 {
+		d.shop.Tally.broken("%s: %s was carried out %d times", d.order.id, d.name, d.done)
+	}
+}
+
+// again notes the answer to a call that was sent a second time at once. It is the
+// first one's, or a replay: nothing final but that there is too little, which
+// may be so when the one arrives and not any more when the other does.
+func (d *deed) again(replayed bool, err error) {
+	d.answered(replayed, err)
+	short := d.name == "Try" && d.order.scarce && Refusal(err).GetReason() == stockholdv1.Reason_REASON_INSUFFICIENT_STOCK
+	if Final(err) && !short {
+		d.shop.Tally.broken("%s: %s, sent twice, was answered %v", d.order.id, d.name, err)
+	}
+}
+
+func (s *Shop) attempt(ctx context.Context, name string, client *Client, send func(context.Context, *Client) (bool, error)) (replayed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Attempt)
 	defer cancel()
 	began := time.Now()
-	replayed, err := send(ctx, client)
+	replayed, err = send(ctx, client)
 	s.Tally.attempted(name, time.Since(began), replayed, err)
 	if code := connect.CodeOf(err); err != nil && code == connect.CodeInternal && Refusal(err) != nil {
 		s.Tally.broken("%s was answered INTERNAL: %v", name, err)
 	}
-	return err
+	return replayed, err
 }

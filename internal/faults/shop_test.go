@@ -4,6 +4,7 @@ package faults_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,9 +17,10 @@ func TestMain(m *testing.M) { faults.Main(m, faults.BuildOptions{}) }
 // what differs in the other tests is the fault's doing.
 func TestShopInFairWeather(t *testing.T) {
 	site := faults.NewSite(t, faults.SiteOptions{})
+	site.Patient()
 	_, first := faults.StartServer(t, site)
 	_, second := faults.StartServer(t, site)
-	shop := faults.NewShop(faults.ShopOptions{Seed: 1})
+	shop := faults.NewShop(faults.ShopOptions{Seed: 1, Attempt: 30 * time.Second})
 	site.Desk.Ask(shop.Answer)
 	require.NoError(t, shop.Stock(t.Context(), first))
 	shop.Use(first, second)

@@ -62,6 +62,20 @@ var quick = map[string]string{
 	"STOCKHOLD_LOG_CHANGES":          "false", // a failing test shows the log
 }
 
+// patient is how long the program waits for things when nobody says otherwise, and
+// a reaper that waits for all of it.
+var patient = map[string]string{
+	"STOCKHOLD_CALL_TIMEOUT":         "10s",
+	"STOCKHOLD_LEDGER_BATCH_TIMEOUT": "5s",
+	"STOCKHOLD_LEDGER_QUEUE_WAIT":    "5s",
+	"STOCKHOLD_SWEEP_REAP_GRACE":     "11s",
+}
+
+// Patient is for a test in which every call has to be answered: a busy machine may
+// take longer for that than a site's processes usually wait. Processes that were
+// started before do not hear of it.
+func (s *Site) Patient() { maps.Copy(s.Settings, patient) }
+
 // OpenSite starts the stores, migrates a fresh database, and opens the proxies
 // and a desk where the shop's decisions can be had.
 func OpenSite(ctx context.Context, program *Program, options SiteOptions) (*Site, error) {

@@ -32,6 +32,9 @@ func (v Verdict) Err() error {
 	return fmt.Errorf("%d of the shop's books and stockhold's differ:\n%s", len(v.Mismatches), strings.Join(shown, "\n"))
 }
 
+// verifyPatience is how long a busy server is asked about one order or sku.
+const verifyPatience = time.Minute
+
 // Verify holds the shop's books against stockhold's, order by order and sku by
 // sku. It is for a system at rest: every order decided, and nothing held.
 func (s *Shop) Verify(ctx context.Context, client *Client) (Verdict, error) {
@@ -42,11 +45,13 @@ func (s *Shop) Verify(ctx context.Context, client *Client) (Verdict, error) {
 	}
 	s.mu.Unlock()
 	states := make([]stockholdv1.State, len(orders))
-	var group errgroup.Group
+	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(16)
 	for i, o := range orders {
 		group.Go(func() error {
-			answer, err := client.GetReservation(ctx, &stockholdv1.GetReservationRequest{ReservationId: o.id, Owner: Owner})
+			answer, err := Persist(reading, verifyPatience, func(ctx context.Context) (*stockholdv1.GetReservationResponse, error) {
+				return client.GetReservation(ctx, &stockholdv1.GetReservationRequest{ReservationId: o.id, Owner: Owner})
+			})
 			if err != nil && Refusal(err).GetReason() != stockholdv1.Reason_REASON_NOT_FOUND {
 				return fmt.Errorf("read %s: %w", o.id, err)
 			}
@@ -107,7 +112,9 @@ func (v *Verdict) compare(o *order, state stockholdv1.State) {
 // compareStock holds what the reservations add up to against the stock rows.
 func (s *Shop) compareStock(ctx context.Context, client *Client, v *Verdict, committed, shipped map[string]int64) error {
 	check := func(sku string, units int64) error {
-		answer, err := client.Stock.GetStock(ctx, &stockholdv1.GetStockRequest{Sku: sku})
+		answer, err := Persist(ctx, verifyPatience, func(ctx context.Context) (*stockholdv1.GetStockResponse, error) {
+			return client.Stock.GetStock(ctx, &stockholdv1.GetStockRequest{Sku: sku})
+		})
 		if err != nil {
 			return fmt.Errorf("read the stock of %s: %w", sku, err)
 		}

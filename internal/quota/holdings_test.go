@@ -70,11 +70,18 @@ func TestHeldUnitsAreBounded(t *testing.T) {
 	require.False(t, take(1))
 }
 
+// counted is a ledger that adds up when it is asked, and no sooner.
+type counted struct {
+	*books
+	held *atomic.Int64
+}
+
+func (c counted) Held(context.Context, string) (int64, error) { return c.held.Load(), nil }
+
 // However many ask at once, one process lets in what fits, while readings go on.
 func TestOneProcessNeverExceedsTheLimit(t *testing.T) {
-	b := &books{held: map[string]int64{}}
-	h := holdingsOf(b)
 	var held atomic.Int64
+	h := NewHoldings(counted{&books{}, &held}, slog.New(slog.DiscardHandler))
 	stop := make(chan struct{})
 	var reading, callers sync.WaitGroup
 	reading.Go(func() {
@@ -83,9 +90,6 @@ func TestOneProcessNeverExceedsTheLimit(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				b.mu.Lock()
-				b.held["shop-a"] = held.Load()
-				b.mu.Unlock()
 				h.mu.Lock()
 				o := h.owner("shop-a")
 				h.mu.Unlock()

@@ -38,7 +38,7 @@ func TestRatesLetABurstIn(t *testing.T) {
 	}
 	_, ok = r.Take("shop-a", Rate{PerSecond: 0.001, Burst: 7})
 	require.False(t, ok, "a larger bucket is not full at once")
-	require.Eventually(t, func() bool { _, ok := r.Take("shop-a", Rate{PerSecond: 1e9, Burst: 7}); return ok }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, ok := r.Take("shop-a", Rate{PerSecond: 1e9, Burst: 7}); return ok }, time.Minute, time.Millisecond)
 }
 
 func TestRateWithoutABurst(t *testing.T) {

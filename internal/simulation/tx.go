@@ -68,7 +68,9 @@ func (t *tx) lock(row string, locked reservation.Locked) (bool, error) {
 			until = time.Now().Add(lockWait)
 		}
 		t.waitsFor = row
-		ready := func() bool { return t.over || t.process.dead.Load() || t.db.locks[row] == nil || !time.Now().Before(until) }
+		ready := func() bool {
+			return t.over || t.process.dead.Load() || t.db.locks[row] == nil || !time.Now().Before(until)
+		}
 		t.process.turn(t.name+" waits for "+row, ready)
 		switch {
 		case t.over || t.process.dead.Load():

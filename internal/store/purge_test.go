@@ -72,7 +72,7 @@ func TestThePurgeLooksAgain(t *testing.T) {
 				done <- result{n, err}
 			}()
 			// It begins its transaction once it has found something.
-			require.Eventually(t, func() bool { return pool.Stats().InUse > 0 }, 4*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return pool.Stats().InUse > 0 }, time.Minute, time.Millisecond)
 			require.NoError(t, caller.Commit(t.Context()))
 
 			require.Equal(t, result{}, <-done)

@@ -143,7 +143,7 @@ func TestRememberedTokensEnd(t *testing.T) {
 	issuer := tokenstest.New(t, "k1")
 	v, source := verifierOf(t, issuer.Public())
 	claims := tokenstest.Claims("shop")
-	claims.Expiry = jwt.NewNumericDate(time.Now().Add(-Leeway + 4*time.Second)) // in four seconds it is too old
+	claims.Expiry = jwt.NewNumericDate(time.Now().Add(-Leeway + 8*time.Second)) // in eight seconds it is too old
 	short, long := issuer.Sign(t, claims), issuer.Token(t, "shop")
 	for _, token := range []string{short, long} {
 		_, err := v.Subject(token)

@@ -56,7 +56,7 @@ func TestSweeperIsHaltedWithAnAnswer(t *testing.T) {
 	require.NoError(t, first.Arm("sweep.heard", "stop"))
 	ids := hold(t, client, 5, "heard", time.Second, ask)
 	require.NoError(t, first.Reached(t.Context()))
-	require.EqualValues(t, 5, site.Desk.Asked())
+	require.GreaterOrEqual(t, site.Desk.Asked(), int64(5))
 
 	site.Desk.Ask(always(commit))
 	_, other := faults.StartServer(t, site)
@@ -84,20 +84,14 @@ func TestSweeperIsHaltedInsideItsTransaction(t *testing.T) {
 	site.Settings["STOCKHOLD_SWEEP"] = "false" // or it may release them before they are confirmed
 	_, other := faults.StartServer(t, site)
 	for _, id := range ids {
-		require.Eventually(t, func() bool {
-			_, err := other.Confirm(t.Context(), &stockholdv1.ConfirmRequest{ReservationId: id, Owner: faults.Owner})
-			if err != nil {
-				require.Equal(t, stockholdv1.Reason_REASON_UNAVAILABLE, faults.Refusal(err).GetReason(), "%v", err)
-			}
-			return err == nil
-		}, patience, tick)
+		faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.ConfirmResponse, error) {
+			return other.Confirm(ctx, &stockholdv1.ConfirmRequest{ReservationId: id, Owner: faults.Owner})
+		})
 	}
 	before := snapshot(t, other, ids)
 	passes := `stockhold_sweeper_results_total{result="passes"}`
 	require.NoError(t, first.Resume())
-	made, err := first.Metric(t.Context(), passes)
-	require.NoError(t, err)
-	counted(t, first, passes, made+5)
+	more(t, first, passes, 5)
 	require.Equal(t, before, snapshot(t, client, ids))
 	require.Equal(t, [3]int64{10, 0, 5}, stock(t, client, "sent"))
 	clean(t, site)
@@ -135,26 +129,28 @@ func TestProcessIsHaltedInsideABatch(t *testing.T) {
 	hold(t, other, 10, "cold", time.Hour, release)
 	began := time.Now()
 	var waited int
-	require.Eventually(t, func() bool {
-		_, err := other.Try(t.Context(), request("other", "hot", time.Hour, release))
+	faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.TryResponse, error) {
+		answer, err := other.Try(ctx, request("other", "hot", time.Hour, release))
 		if err != nil {
 			waited++
-			require.Equal(t, stockholdv1.Reason_REASON_UNAVAILABLE, faults.Refusal(err).GetReason(), "%v", err)
 		}
-		return err == nil
-	}, patience, tick)
+		return answer, err
+	})
 	t.Logf("the hot row was free after %s and %d calls in vain", time.Since(began).Round(time.Millisecond), waited)
 	require.Positive(t, waited)
 
 	require.NoError(t, first.Resume())
 	calls.Wait()
 	if halted != nil { // its session was gone before the COMMIT could be sent: nothing was done
-		require.Equal(t, stockholdv1.Reason_REASON_UNAVAILABLE, faults.Refusal(halted).GetReason(), "%v", halted)
+		require.True(t, faults.Later(halted), "%v", halted)
 	}
-	_, err := client.Try(t.Context(), request("halted", "hot", time.Hour, release))
-	require.NoError(t, err)
+	faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.TryResponse, error) {
+		return client.Try(ctx, request("halted", "hot", time.Hour, release))
+	})
 	require.Equal(t, [3]int64{2, 2, 0}, stock(t, other, "hot"))
-	_, err = other.Try(t.Context(), request("third", "hot", time.Hour, release))
+	_, err := faults.Persist(t.Context(), patience, func(ctx context.Context) (*stockholdv1.TryResponse, error) {
+		return other.Try(ctx, request("third", "hot", time.Hour, release))
+	})
 	require.Equal(t, stockholdv1.Reason_REASON_INSUFFICIENT_STOCK, faults.Refusal(err).GetReason())
 	clean(t, site)
 }

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { faults.Main(m, faults.BuildOptions{}) }
 
 const (
 	// patience is how long a test waits for what must happen, on a busy machine.
-	patience = 40 * time.Second
+	patience = 90 * time.Second
 	tick     = 20 * time.Millisecond
 )
 
@@ -54,8 +54,9 @@ func hold(t *testing.T, client *faults.Client, n int, sku string, ttl time.Durat
 		ids = append(ids, fmt.Sprintf("%s-%d", sku, i))
 		batch.Requests = append(batch.Requests, request(ids[i], sku, ttl, policy))
 	}
-	answer, err := client.BatchTry(t.Context(), batch)
-	require.NoError(t, err)
+	answer := faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.BatchTryResponse, error) {
+		return client.BatchTry(ctx, batch)
+	})
 	for _, outcome := range answer.GetOutcomes() {
 		require.NotNil(t, outcome.GetSuccess(), "%v", outcome)
 	}
@@ -65,15 +66,16 @@ func hold(t *testing.T, client *faults.Client, n int, sku string, ttl time.Durat
 // get reads a reservation.
 func get(t *testing.T, client *faults.Client, id string) *stockholdv1.Reservation {
 	t.Helper()
-	answer, err := client.GetReservation(t.Context(), &stockholdv1.GetReservationRequest{ReservationId: id, Owner: faults.Owner})
-	require.NoError(t, err)
-	return answer.GetReservation()
+	return faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.GetReservationResponse, error) {
+		return client.GetReservation(ctx, &stockholdv1.GetReservationRequest{ReservationId: id, Owner: faults.Owner})
+	}).GetReservation()
 }
 
 func cancelHold(t *testing.T, client *faults.Client, id string) {
 	t.Helper()
-	_, err := client.Cancel(t.Context(), &stockholdv1.CancelRequest{ReservationId: id, Owner: faults.Owner})
-	require.NoError(t, err)
+	faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.CancelResponse, error) {
+		return client.Cancel(ctx, &stockholdv1.CancelRequest{ReservationId: id, Owner: faults.Owner})
+	})
 }
 
 // become waits until all reservations are in a state.
@@ -98,12 +100,21 @@ func counted(t *testing.T, process *faults.Process, series string, least float64
 	}, patience, tick, "%s of at least %v", series, least)
 }
 
+// more waits until such a figure has grown by so much.
+func more(t *testing.T, process *faults.Process, series string, by float64) {
+	t.Helper()
+	counted(t, process, series, 1) // it may not be there before that
+	now, err := process.Metric(t.Context(), series)
+	require.NoError(t, err)
+	counted(t, process, series, now+by)
+}
+
 // stock reads a stock row's figures: on hand, reserved, committed.
 func stock(t *testing.T, client *faults.Client, sku string) [3]int64 {
 	t.Helper()
-	answer, err := client.Stock.GetStock(t.Context(), &stockholdv1.GetStockRequest{Sku: sku})
-	require.NoError(t, err)
-	row := answer.GetStock()
+	row := faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.GetStockResponse, error) {
+		return client.Stock.GetStock(ctx, &stockholdv1.GetStockRequest{Sku: sku})
+	}).GetStock()
 	return [3]int64{row.GetOnHand(), row.GetReserved(), row.GetCommitted()}
 }
 

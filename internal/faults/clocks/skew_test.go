@@ -51,13 +51,14 @@ func TestMariaDBClockDiffersFromAllOthers(t *testing.T) {
 // database's, whichever server makes a hold, and whichever sweeps.
 func requireDeadlines(t *testing.T, site *faults.Site, start func(server int) (*faults.Process, *faults.Client)) {
 	t.Helper()
+	site.Patient()
 	var servers []*faults.Process
 	var clients []*faults.Client
 	for i := range 2 {
 		process, client := start(i)
 		servers, clients = append(servers, process), append(clients, client)
 	}
-	shop := faults.NewShop(faults.ShopOptions{Seed: 52})
+	shop := faults.NewShop(faults.ShopOptions{Seed: 52, Attempt: 30 * time.Second})
 	site.Desk.Ask(shop.Answer)
 	require.NoError(t, shop.Stock(t.Context(), clients[0]))
 	shop.Use(clients...)

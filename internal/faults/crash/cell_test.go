@@ -21,7 +21,7 @@ const (
 	moment   = 10 * time.Second // the deadline of one call
 	soon     = 500 * time.Millisecond
 	longTTL  = time.Hour
-	patience = 45 * time.Second // of a cell, however busy the machine
+	patience = 3 * time.Minute // of a cell, however busy the machine
 )
 
 // cell is one death: at a point, under a condition.
@@ -73,9 +73,9 @@ func (c *cell) prepare() {
 	c.book.open(c.at.sweeps())
 	if c.at.work == confirm || c.at.work == cancel {
 		for _, o := range c.orders() {
-			replayed, err := c.tell(c.office, try, o)
+			replayed, sure, err := c.insist(c.office, try, o)
 			require.NoError(c.t, err)
-			require.False(c.t, replayed)
+			require.False(c.t, replayed && sure)
 		}
 	}
 	switch c.at.work { // written down before anybody is told
@@ -142,6 +142,19 @@ func (c *cell) tell(s *server, w work, o *order) (replayed bool, err error) {
 		answer, err := s.client.Cancel(ctx, &stockholdv1.CancelRequest{ReservationId: o.id, Owner: faults.Owner})
 		return answer.GetReplayed(), err
 	}
+}
+
+// insist makes one call about one order until it is answered, as a busy server asks
+// its callers to. sure says that the first time was enough: else an earlier one may
+// have done it, and the answer may be a replay.
+func (c *cell) insist(s *server, w work, o *order) (replayed, sure bool, err error) {
+	sure = true
+	replayed, err = faults.Persist(c.ctx, patience, func(context.Context) (bool, error) {
+		replayed, err := c.tell(s, w, o)
+		sure = sure && !faults.Later(err)
+		return replayed, err
+	})
+	return replayed, sure, err
 }
 
 // tellBoth makes one call about both orders, so that they share a batch. Both must

@@ -16,7 +16,9 @@ import (
 
 const (
 	processes = 3
-	stormy    = 20 * time.Second
+	stormy    = 20 * time.Second // at least, and until enough has happened
+	stormiest = 3 * time.Minute
+	enough    = 8 // kinds of death
 )
 
 // storm kills processes, at points and at moments drawn from a seed.
@@ -48,9 +50,13 @@ func TestCrashStorm(t *testing.T) {
 	})
 	require.NoError(t, shop.Stock(t.Context(), s.slots[0].client))
 
-	ctx, calm := context.WithTimeout(t.Context(), stormy)
+	ctx, calm := context.WithTimeout(t.Context(), stormiest)
 	defer calm()
 	var parts sync.WaitGroup
+	parts.Go(func() {
+		s.watch(ctx)
+		calm()
+	})
 	failed := make([]error, processes)
 	for slot := range processes {
 		random := rand.New(rand.NewPCG(*seed, uint64(slot)))
@@ -67,8 +73,30 @@ func TestCrashStorm(t *testing.T) {
 	require.Zero(t, verdict.Lost+int(verdict.Oversold))
 	require.Positive(t, verdict.Held)
 	t.Logf("at rest after %s: %+v; killed: %v; %+v", took, verdict, s.kills, shop.Tally.Counts())
-	require.GreaterOrEqual(t, len(s.kills), 8, "too few points were reached for a storm")
+	require.GreaterOrEqual(t, len(s.kills), enough, "too few points were reached for a storm")
 	require.Positive(t, s.kills[""], "nobody was killed at any moment")
+}
+
+// watch returns when the storm has lasted long enough, and killed in enough ways.
+func (s *storm) watch(ctx context.Context) {
+	raged := time.After(stormy)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for over := false; ; {
+		select {
+		case <-raged:
+			over = true
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		s.mu.Lock()
+		all := len(s.kills) >= enough && s.kills[""] > 0
+		s.mu.Unlock()
+		if over && all {
+			return
+		}
+	}
 }
 
 // start starts a process in a slot, and tells the shop.

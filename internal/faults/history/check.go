@@ -16,8 +16,8 @@ import (
 )
 
 // patience bounds the search for an order of one part of a history. They are
-// made so small that seconds are plenty.
-const patience = 30 * time.Second
+// made so small that seconds are plenty, unless the machine has other work.
+const patience = 3 * time.Minute
 
 // Check looks for an order of events that explains a history: of each
 // reservation by the state table, and of each shelf with its counters. If there

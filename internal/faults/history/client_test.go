@@ -78,6 +78,20 @@ func (c *client) do(ctx context.Context, call Call) bool {
 	return true
 }
 
+// insist makes a call until it has its answer: servers may have more to do than
+// they can, or have only just lost their connections to the stores.
+func (c *client) insist(ctx context.Context, call Call) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for !c.do(ctx, call) {
+		if ctx.Err() != nil {
+			return false
+		}
+		sleep(ctx, pause)
+	}
+	return true
+}
+
 // notSent reports whether a call never left, since nobody took the connection.
 func notSent(err error) bool {
 	var network *net.OpError

@@ -46,7 +46,7 @@ func (r *race) each(do func(*client)) {
 func (r *race) open(ctx context.Context) {
 	r.each(func(c *client) {
 		for shelf := c.number; shelf < r.plan.shelves; shelf += len(r.clients) {
-			c.do(ctx, r.plan.opening(shelf))
+			c.insist(ctx, r.plan.opening(shelf))
 		}
 	})
 }
@@ -58,14 +58,14 @@ func (r *race) look(ctx context.Context) error {
 	r.each(func(c *client) {
 		for shelf := c.number; shelf < r.plan.shelves; shelf += len(r.clients) {
 			for i := range Holds {
-				if !c.do(ctx, Call{Kind: Read, Shelf: shelf, Hold: i}) {
+				if !c.insist(ctx, Call{Kind: Read, Shelf: shelf, Hold: i}) {
 					mu.Lock()
 					failed = fmt.Errorf("reservation %d of shelf %d cannot be read after the faults", i, shelf)
 					mu.Unlock()
 				}
 			}
 			for i := range SKUs {
-				c.do(ctx, Call{Kind: ReadStock, Shelf: shelf, SKU: i})
+				c.insist(ctx, Call{Kind: ReadStock, Shelf: shelf, SKU: i})
 			}
 		}
 	})

@@ -39,6 +39,7 @@ type storm struct {
 	servers []*faults.Server
 	random  *rand.Rand
 	strokes map[string]int
+	retried map[*faults.Process]float64 // COMMITs that were run again, as far as was seen
 }
 
 // crashpoints at which a process is killed.
@@ -75,8 +76,8 @@ func (s *storm) strike(ctx context.Context) error {
 		{"callers cut off", victim.Proxy.Cut},
 		{"answers to callers lost", func() error { return s.lose(victim.Proxy, 1, nil) }},
 		{"callers reset", func() error { return s.during(s.between(20, 200), victim.Proxy.Reset, victim.Proxy.Heal) }},
-		{"replies of COMMIT lost", func() error { return s.lose(s.site.ToMySQL, 1+s.random.IntN(3), faults.CommitPacket) }},
-		{"replies of COMMIT lost", func() error { return s.lose(s.site.ToMySQL, 1+s.random.IntN(3), faults.CommitPacket) }},
+		{"replies of COMMIT lost", func() error { return s.loseCommits(ctx) }},
+		{"replies of COMMIT lost", func() error { return s.loseCommits(ctx) }},
 		{"COMMITs held up", func() error {
 			return s.during(s.between(100, 4000), func() error { return s.site.ToMySQL.HoldRequests(1+s.random.IntN(3), faults.CommitPacket) }, s.site.ToMySQL.Heal)
 		}},
@@ -119,6 +120,22 @@ func (s *storm) during(d time.Duration, begin, end func() error) error {
 // lose loses replies of the next moment.
 func (s *storm) lose(p *proxy.Proxy, replies int, of []byte) error {
 	return s.during(s.between(50, 300), func() error { return p.LoseReplies(replies, of) }, p.Heal)
+}
+
+// loseCommits loses replies to COMMIT, and then sees how often processes have run a
+// batch again for that.
+func (s *storm) loseCommits(ctx context.Context) error {
+	if err := s.lose(s.site.ToMySQL, 1+s.random.IntN(3), faults.CommitPacket); err != nil {
+		return err
+	}
+	for _, server := range s.servers {
+		again, err := server.Process().Metric(ctx, `stockhold_ledger_retries_total{cause="commit_unknown"}`)
+		if err != nil {
+			return err
+		}
+		s.retried[server.Process()] = again
+	}
+	return nil
 }
 
 // stopCommits ends the sessions of COMMITs before they arrive.

@@ -33,6 +33,7 @@ type figures struct {
 	example    error         // of these
 	p50, p99   time.Duration // of what was held or sold out
 	slowest    time.Duration // to be turned away
+	stalled    float64       // share of the time in which callers had no processor to call with
 }
 
 func (f figures) answered() int { return f.held + f.soldOut }
@@ -41,9 +42,9 @@ func (f figures) answered() int { return f.held + f.soldOut }
 func (f figures) rate() float64 { return float64(f.answered()) / f.took.Seconds() }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%d offered in %s: %d held, %d sold out (%.0f/s, p50 %s, p99 %s), %d overloaded (slowest %s), %d late, %d other (%v)",
+	return fmt.Sprintf("%d offered in %s: %d held, %d sold out (%.0f/s, p50 %s, p99 %s), %d overloaded (slowest %s), %d late, %d other (%v); callers stalled for %.0f%%",
 		f.offered, f.took.Round(time.Millisecond), f.held, f.soldOut, f.rate(), f.p50.Round(100*time.Microsecond), f.p99.Round(100*time.Microsecond),
-		f.overloaded, f.slowest.Round(time.Millisecond), f.late, f.other, f.example)
+		f.overloaded, f.slowest.Round(time.Millisecond), f.late, f.other, f.example, 100*f.stalled)
 }
 
 // callers make Trys for one unit of some skus. No two have the same id.
@@ -104,20 +105,30 @@ func (c *callers) closed(ctx context.Context, parallel int, length time.Duration
 	return c.figures(time.Since(began))
 }
 
+// stall is how late a caller may be before somebody else has its processor.
+const stall = 20 * time.Millisecond
+
 // open calls at a steady rate, whoever was answered.
 func (c *callers) open(ctx context.Context, rate float64, length time.Duration) figures {
 	began := time.Now()
 	var group sync.WaitGroup
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for sent := 0; time.Since(began) < length && ctx.Err() == nil; <-tick.C {
+	var stalled time.Duration
+	for sent, last := 0, began; time.Since(began) < length && ctx.Err() == nil; <-tick.C {
+		if late := time.Since(last); late > stall {
+			stalled += late
+		}
+		last = time.Now()
 		for due := int(rate * time.Since(began).Seconds()); sent < due; sent++ {
 			group.Go(func() { c.call(ctx) })
 		}
 	}
 	took := time.Since(began)
 	group.Wait()
-	return c.figures(took)
+	f := c.figures(took)
+	f.stalled = stalled.Seconds() / took.Seconds()
+	return f
 }
 
 // figures are what was seen since the last time.

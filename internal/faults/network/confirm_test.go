@@ -88,7 +88,7 @@ func TestConfirmOrCancelLost(t *testing.T) {
 			require.Eventually(t, func() bool { return site.Desk.Asked() > asked+1 }, recovery, 10*time.Millisecond)
 			require.Equal(t, stockholdv1.State_STATE_RESERVED, get(t, direct, faults.Owner, id).GetState(), "past its expiry")
 			close(told)
-			require.Eventually(t, func() bool { return get(t, direct, faults.Owner, id).GetState() == lost.state }, recovery, 10*time.Millisecond)
+			faults.Eventually(t, func() bool { return get(t, direct, faults.Owner, id).GetState() == lost.state }, recovery, 10*time.Millisecond)
 			require.Equal(t, stockholdv1.ResolvedBy_RESOLVED_BY_CHECK_BACK, get(t, direct, faults.Owner, id).GetResolvedBy())
 			replayed, err := lost.call(faults.Within(t, recovery), id)
 			require.NoError(t, err)
@@ -107,8 +107,9 @@ const held, shelf = 3, 10
 func hold(t *testing.T, client *faults.Client, id, sku string, ttl time.Duration) {
 	t.Helper()
 	require.NoError(t, client.SetStock(t.Context(), sku, shelf))
-	_, err := client.Try(faults.Within(t, recovery), tryOf(faults.Owner, id, sku, ttl))
-	require.NoError(t, err)
+	faults.Answered(t, recovery, func(ctx context.Context) (*stockholdv1.TryResponse, error) {
+		return client.Try(ctx, tryOf(faults.Owner, id, sku, ttl))
+	})
 }
 
 func tryOf(owner, id, sku string, ttl time.Duration) *stockholdv1.TryRequest {
@@ -118,9 +119,9 @@ func tryOf(owner, id, sku string, ttl time.Duration) *stockholdv1.TryRequest {
 
 func get(t *testing.T, client *faults.Client, owner, id string) *stockholdv1.Reservation {
 	t.Helper()
-	answer, err := client.GetReservation(faults.Within(t, recovery), &stockholdv1.GetReservationRequest{ReservationId: id, Owner: owner})
-	require.NoError(t, err)
-	return answer.GetReservation()
+	return faults.Answered(t, recovery, func(ctx context.Context) (*stockholdv1.GetReservationResponse, error) {
+		return client.GetReservation(ctx, &stockholdv1.GetReservationRequest{ReservationId: id, Owner: owner})
+	}).GetReservation()
 }
 
 // requireStock is requireRow for a row that nothing was taken off.
@@ -131,9 +132,9 @@ func requireStock(t *testing.T, client *faults.Client, sku string, reserved, com
 
 func requireRow(t *testing.T, client *faults.Client, sku string, onHand, reserved, committed int64) {
 	t.Helper()
-	answer, err := client.Stock.GetStock(faults.Within(t, recovery), &stockholdv1.GetStockRequest{Sku: sku})
-	require.NoError(t, err)
-	row := answer.GetStock()
+	row := faults.Answered(t, recovery, func(ctx context.Context) (*stockholdv1.GetStockResponse, error) {
+		return client.Stock.GetStock(ctx, &stockholdv1.GetStockRequest{Sku: sku})
+	}).GetStock()
 	require.Equal(t, [3]int64{onHand, reserved, committed}, [3]int64{row.GetOnHand(), row.GetReserved(), row.GetCommitted()},
 		"on hand, reserved and committed of %s", sku)
 }

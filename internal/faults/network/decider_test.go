@@ -74,7 +74,7 @@ func (o *asked) requireKept(t *testing.T, client *faults.Client) {
 func (o *asked) requireDecided(t *testing.T, client *faults.Client) {
 	t.Helper()
 	for _, id := range o.ids {
-		require.Eventually(t, func() bool { return get(t, client, o.owner, id).GetState() != stockholdv1.State_STATE_RESERVED },
+		faults.Eventually(t, func() bool { return get(t, client, o.owner, id).GetState() != stockholdv1.State_STATE_RESERVED },
 			patience, 50*time.Millisecond, "%s: %s stays undecided", o.owner, id)
 		end := get(t, client, o.owner, id)
 		require.Equal(t, ended(word(id)), end.GetState(), "%s: %s", o.owner, id)
@@ -84,10 +84,10 @@ func (o *asked) requireDecided(t *testing.T, client *faults.Client) {
 
 func parked(t *testing.T, client *faults.Client, owner string) int {
 	t.Helper()
-	answer, err := client.ListReservations(faults.Within(t, recovery), &stockholdv1.ListReservationsRequest{
-		Owner: owner, Parked: true, States: []stockholdv1.State{stockholdv1.State_STATE_RESERVED}})
-	require.NoError(t, err)
-	return len(answer.GetReservations())
+	return len(faults.Answered(t, recovery, func(ctx context.Context) (*stockholdv1.ListReservationsResponse, error) {
+		return client.ListReservations(ctx, &stockholdv1.ListReservationsRequest{
+			Owner: owner, Parked: true, States: []stockholdv1.State{stockholdv1.State_STATE_RESERVED}})
+	}).GetReservations())
 }
 
 // Whatever happens between a sweeper and a decider, nothing is released because
@@ -127,12 +127,12 @@ func TestFaultsBetweenSweeperAndDecider(t *testing.T) {
 		o.hold(t, client, "foul", 6)
 		require.NoError(t, o.fault.begin(o.hop))
 		if o.fault.again {
-			striking.Go(func() { o.fault.hold(t, 2*lasting, func() {}, o.hop) })
+			striking.Go(func() { o.fault.hold(t, 2*lasting, func() bool { return true }, o.hop) })
 		}
 	}
 	for _, o := range owners {
 		if o.fault.total {
-			require.Eventually(t, func() bool { return parked(t, client, o.owner) == len(o.ids) }, patience, 50*time.Millisecond,
+			faults.Eventually(t, func() bool { return parked(t, client, o.owner) == len(o.ids) }, patience, 50*time.Millisecond,
 				"%s: nobody answers, and no operator is shown", o.owner)
 		}
 		o.requireKept(t, client)

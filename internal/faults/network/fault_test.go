@@ -44,38 +44,36 @@ var all = []fault{
 }
 
 const (
-	lasting   = 2500 * time.Millisecond // a fault
+	lasting   = 2500 * time.Millisecond // a fault, at least
 	strokes   = 250 * time.Millisecond  // between those of a fault that is repeated
-	slack     = 5 * time.Second         // for a busy machine, on top of a deadline
+	slack     = 10 * time.Second        // for a busy machine, on top of a deadline
 	recovery  = 30 * time.Second        // after which a healed system must be at work again
 	patience  = 90 * time.Second        // for what is only a matter of time
 	fewOrders = 10                      // answers that show that work goes on
 )
 
-// hold keeps hops at fault, and calls watch about every strokes meanwhile.
-func (f fault) hold(t *testing.T, d time.Duration, watch func(), hops ...hop) {
+// hold keeps hops at fault for some time, and until watch, which is called about
+// every strokes, has seen enough of it.
+func (f fault) hold(t *testing.T, d time.Duration, watch func() (enough bool), hops ...hop) {
 	t.Helper()
+	began := time.Now()
 	strike := func() {
 		for _, h := range hops {
 			require.NoError(t, f.begin(h), f.name)
 		}
 	}
-	strike()
-	end := time.NewTimer(d)
-	defer end.Stop()
-	tick := time.NewTicker(strokes)
-	defer tick.Stop()
-	for {
-		select {
-		case <-end.C:
-			return
-		case <-tick.C:
-			watch()
-			if f.again {
-				strike()
-			}
-		}
+	if !f.again {
+		strike()
 	}
+	faults.Eventually(t, func() bool {
+		if enough := watch(); enough && time.Since(began) >= d {
+			return true
+		}
+		if f.again {
+			strike()
+		}
+		return false
+	}, d+recovery, strokes, "%s: too little was seen of it", f.name)
 }
 
 func heal(t *testing.T, hops ...hop) {

@@ -188,8 +188,9 @@ func TestDeciderThatMakesNoSense(t *testing.T) {
 	_, client := faults.StartServer(t, site)
 	require.NoError(t, client.SetStock(t.Context(), "nonsense", 1_000_000))
 	for owner := range counts {
-		_, err := client.Try(t.Context(), tryOf(owner, "hold", "nonsense", time.Second))
-		require.NoError(t, err)
+		faults.Answered(t, recovery, func(ctx context.Context) (*stockholdv1.TryResponse, error) {
+			return client.Try(ctx, tryOf(owner, "hold", "nonsense", time.Second))
+		})
 	}
 	for owner, count := range counts {
 		require.Eventually(t, func() bool { return count.Load() >= 3 }, patience, 10*time.Millisecond, "%s is not asked again", owner)
@@ -200,7 +201,7 @@ func TestDeciderThatMakesNoSense(t *testing.T) {
 	require.Zero(t, elsewhere.Load(), "a redirect was followed")
 	sane.Store(true)
 	for owner := range counts {
-		require.Eventually(t, func() bool { return get(t, client, owner, "hold").GetState() == stockholdv1.State_STATE_CONFIRMED },
+		faults.Eventually(t, func() bool { return get(t, client, owner, "hold").GetState() == stockholdv1.State_STATE_CONFIRMED },
 			patience, 50*time.Millisecond, "%s makes sense and is not believed", owner)
 	}
 	requireRest(t, site, client)

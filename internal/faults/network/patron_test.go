@@ -5,6 +5,7 @@ package network_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -91,6 +92,13 @@ func (p *patron) during(t *testing.T) (leave func()) {
 	}
 	t.Cleanup(leave)
 	return leave
+}
+
+// failed reports whether any visit so far was in vain.
+func (p *patron) failed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.visits, func(v visit) bool { return v.err != nil })
 }
 
 // requireAnswers sees that every visit ended with a typed answer by its deadline.

@@ -20,6 +20,7 @@ func TestScriptRunsTwice(t *testing.T) {
 	t.Parallel()
 	site := faults.NewSite(t, faults.SiteOptions{})
 	site.Settings["STOCKHOLD_SWEEP_REAP_GRACE"] = "10m" // nobody else gives units back
+	site.Settings["STOCKHOLD_GATE_TIMEOUT"] = "10s"     // and only a lost reply has a script sent again
 	server, client := faults.StartServer(t, site)
 	other, otherClient := faults.StartServer(t, site)
 	require.NoError(t, client.SetStock(t.Context(), "twice", 100))

@@ -13,23 +13,29 @@ import (
 // them again and again, and right before a kill where it can. What a process
 // counted after the last reading is missing.
 type counter struct {
-	mu   sync.Mutex
-	seen map[*faults.Process]map[string]float64
+	mu      sync.Mutex
+	caught  readings // interceptions, by kind
+	retried readings // batches that were run again, by cause
 }
 
-func newCounter() *counter { return &counter{seen: map[*faults.Process]map[string]float64{}} }
+// readings are the last figures of each process, by labels.
+type readings map[*faults.Process]map[string]float64
+
+func newCounter() *counter { return &counter{caught: readings{}, retried: readings{}} }
 
 // read reads one process. One that does not answer keeps its last reading.
 func (c *counter) read(ctx context.Context, p *faults.Process) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	series, err := p.Series(ctx, "stockhold_interceptions_total")
-	if err != nil {
-		return
+	for metric, seen := range map[string]readings{"stockhold_interceptions_total": c.caught, "stockhold_ledger_retries_total": c.retried} {
+		series, err := p.Series(ctx, metric)
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		seen[p] = series
+		c.mu.Unlock()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seen[p] = series
 }
 
 // watch reads all servers every second until ctx ends.
@@ -43,15 +49,24 @@ func (c *counter) watch(ctx context.Context, servers []*faults.Server) {
 }
 
 // kinds are the interceptions of all processes, by kind.
-func (c *counter) kinds() map[string]int64 {
+func (c *counter) kinds() map[string]int64 { return c.sum(c.caught, "kind") }
+
+// commitsRunAgain is how often a batch was run again because nobody knew what had
+// become of its COMMIT.
+func (c *counter) commitsRunAgain() int64 { return c.sum(c.retried, "cause")["commit_unknown"] }
+
+// sum adds up the figures of all processes by the value of a label.
+func (c *counter) sum(seen readings, label string) map[string]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := map[string]int64{}
-	for _, series := range c.seen {
+	for _, series := range seen {
 		for labels, n := range series {
-			_, kind, _ := strings.Cut(labels, `kind="`)
-			kind, _, _ = strings.Cut(kind, `"`)
-			all[kind] += int64(n)
+			_, value, _ := strings.Cut(labels, label+`="`)
+			value, _, _ = strings.Cut(value, `"`)
+			if n > 0 { // they are there from the start
+				all[value] += int64(n)
+			}
 		}
 	}
 	return all

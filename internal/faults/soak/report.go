@@ -30,7 +30,9 @@ type Report struct {
 	NeverSent     int64            `json:"never_sent"`
 	Interceptions map[string]int64 `json:"interceptions"`
 	Faults        map[string]int64 `json:"faults"`
-	Questions     int64            `json:"questions"` // that the decider was asked
+	CommitsLost   int64            `json:"commit_replies_lost"`
+	CommitsAgain  int64            `json:"commits_run_again"` // batches, for want of a reply to their COMMIT
+	Questions     int64            `json:"questions"`         // that the decider was asked
 	Silence       Seconds          `json:"silence_seconds"`
 	SilenceUp     Seconds          `json:"silence_both_stores_up_seconds"`
 	Slowest       Seconds          `json:"slowest_answer_seconds"`
@@ -77,6 +79,7 @@ func (r Report) Print(w io.Writer) error {
 	row("Confirms and Cancels never sent", r.NeverSent)
 	row("questions to the decider", r.Questions)
 	row("interceptions", list(r.Interceptions))
+	row("replies to COMMIT lost", fmt.Sprintf("%d; batches run again for want of one %d", r.CommitsLost, r.CommitsAgain))
 	row("faults", sum(r.Faults))
 	for _, name := range slices.Sorted(maps.Keys(r.Faults)) {
 		row("  "+name, r.Faults[name])

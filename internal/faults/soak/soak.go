@@ -74,8 +74,16 @@ func (w *world) judge(ctx context.Context, l *load, report *Report) {
 	report.Refusals, report.NoAnswer, report.NeverSent = counts.Refusals, counts.NoAnswer, counts.Lost
 	report.Slowest = Seconds(counts.Slowest)
 	report.Interceptions = w.counter.kinds()
+	report.CommitsLost, report.CommitsAgain = w.commits.Load(), w.counter.commitsRunAgain()
+	if report.CommitsLost >= commitsLost && report.CommitsAgain == 0 {
+		report.Broken = append(report.Broken, fmt.Sprintf("%d replies to COMMIT were lost, and no server ran a batch again for that", report.CommitsLost))
+	}
 	report.Questions = w.site.Desk.Asked()
 }
+
+// commitsLost is how many replies to COMMIT must be lost for some server to say so:
+// a few may have been a sweeper's, or of a process that died before it was asked.
+const commitsLost = 5
 
 // restWithin is the longest that the system may take to come to rest.
 const restWithin = 90 * time.Second

@@ -104,7 +104,10 @@ func (w *world) strike(ctx context.Context, f Fault) error {
 	case "replies lost":
 		return last(func() error { return link.LoseReplies(f.Count, nil) }, link.Heal)
 	case "replies of COMMIT lost":
-		return last(func() error { return link.LoseReplies(f.Count, faults.CommitPacket) }, link.Heal)
+		before := link.Lost() // no other fault befalls this way meanwhile
+		err := last(func() error { return link.LoseReplies(f.Count, faults.CommitPacket) }, link.Heal)
+		w.commits.Add(int64(link.Lost() - before))
+		return err
 	case "COMMITs held up": // they arrive when the fault is over, also if nobody waits for them any more
 		return last(func() error { return link.HoldRequests(f.Count, faults.CommitPacket) }, link.Heal)
 	case "COMMITs stopped": // their sessions end before they arrive

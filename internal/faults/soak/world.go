@@ -17,6 +17,7 @@ type world struct {
 	servers []*faults.Server
 	outages atomic.Int64 // how many faults keep a store away at this moment
 	counter *counter
+	commits atomic.Int64 // whose replies were lost
 
 	mu      sync.Mutex
 	sweeper *faults.Process

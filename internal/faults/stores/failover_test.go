@@ -3,8 +3,8 @@
 package stores_test
 
 import (
+	"context"
 	"fmt"
-	"strconv"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -22,7 +22,7 @@ import (
 // oversold, nothing that exists is refused, and the views heal: also the one of
 // goods that nobody asks for any more.
 func TestStaleReplicaIsPromoted(t *testing.T) {
-	site := faults.NewSite(t, faults.SiteOptions{})
+	site := newSite(t, faults.SiteOptions{})
 	replica := testservers.NewRedis(t, testservers.RedisOptions{})
 	require.NoError(t, replica.Follow(t.Context(), site.Redis))
 	own, err := proxy.Start(site.Redis.Addr())
@@ -63,22 +63,21 @@ func TestStaleReplicaIsPromoted(t *testing.T) {
 // sellOne holds and confirms one unit.
 func sellOne(t *testing.T, client *faults.Client, id, sku string) {
 	t.Helper()
-	_, err := client.Try(t.Context(), &stockholdv1.TryRequest{ReservationId: id, Owner: faults.Owner,
-		Lines: []*stockholdv1.Line{{Sku: sku, Quantity: 1}}})
-	require.NoError(t, err)
-	_, err = client.Confirm(t.Context(), &stockholdv1.ConfirmRequest{ReservationId: id, Owner: faults.Owner})
-	require.NoError(t, err)
+	faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.TryResponse, error) {
+		return client.Try(ctx, &stockholdv1.TryRequest{ReservationId: id, Owner: faults.Owner,
+			Lines: []*stockholdv1.Line{{Sku: sku, Quantity: 1}}})
+	})
+	faults.Answered(t, patience, func(ctx context.Context) (*stockholdv1.ConfirmResponse, error) {
+		return client.Confirm(ctx, &stockholdv1.ConfirmRequest{ReservationId: id, Owner: faults.Owner})
+	})
 }
 
 // quota is what a Redis believes to be available of a sku, -1 if it knows nothing.
 func quota(t *testing.T, client *redis.Client, sku string) int64 {
-	text, err := client.HGet(t.Context(), rowKey(sku), "q").Result()
+	n, err := client.HGet(t.Context(), rowKey(sku), "q").Int64()
 	if err != nil {
-		require.ErrorIs(t, err, redis.Nil)
-		return -1
+		return -1 // there is none, or it cannot be had
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	require.NoError(t, err)
 	return n
 }
 
@@ -86,7 +85,7 @@ func quota(t *testing.T, client *redis.Client, sku string) int64 {
 // ledger decides alone; afterwards the gate is used again by itself.
 func TestSentinelFailsOver(t *testing.T) {
 	set := testservers.RedisSentinel(t)
-	s := newScene(t, faults.NewSite(t, faults.SiteOptions{RedisURL: set.URL()}), faults.ShopOptions{Seed: 22})
+	s := newScene(t, newSite(t, faults.SiteOptions{RedisURL: set.URL()}), faults.ShopOptions{Seed: 22})
 	s.during(func() {
 		require.NoError(t, set.Primary.Kill())
 		s.ledgerAlone()
@@ -112,7 +111,7 @@ func newCluster(t *testing.T) (cluster *testservers.Cluster, home *testservers.R
 // within seconds. The other masters, which have nothing of the gate, do not matter.
 func TestClusterLosesTheMasterOfTheGate(t *testing.T) {
 	cluster, home := newCluster(t)
-	s := newScene(t, faults.NewSite(t, faults.SiteOptions{RedisURL: cluster.URL()}), faults.ShopOptions{Seed: 23})
+	s := newScene(t, newSite(t, faults.SiteOptions{RedisURL: cluster.URL()}), faults.ShopOptions{Seed: 23})
 	s.during(func() {
 		require.NoError(t, home.Kill())
 		s.ledgerAlone()
@@ -134,7 +133,7 @@ func TestClusterMovesTheGateUnderLoad(t *testing.T) {
 	if other == home {
 		other = cluster.Masters[1]
 	}
-	s := newScene(t, faults.NewSite(t, faults.SiteOptions{RedisURL: cluster.URL()}), faults.ShopOptions{Seed: 24})
+	s := newScene(t, newSite(t, faults.SiteOptions{RedisURL: cluster.URL()}), faults.ShopOptions{Seed: 24})
 	for i := range 4 {
 		batch := &stockholdv1.BatchAdjustStockRequest{}
 		for j := range 1000 {

@@ -29,7 +29,7 @@ func redisOf(t *testing.T, server *testservers.RedisServer) *redis.Client {
 // Redis is killed under load. The shop sells on through the ledger alone; when
 // Redis is back, empty, the gate loads what it needs and is used again.
 func TestRedisIsKilledAndComesBackEmpty(t *testing.T) {
-	s := newScene(t, faults.NewSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 11})
+	s := newScene(t, newSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 11})
 	s.during(func() {
 		require.NoError(t, s.site.Redis.Kill())
 		s.ledgerAlone()
@@ -44,7 +44,7 @@ func TestRedisIsKilledAndComesBackEmpty(t *testing.T) {
 // Redis is emptied again and again under load (FLUSHALL): the gate forgets what
 // is held and what is under way, and nothing is oversold for that.
 func TestRedisIsEmptiedUnderLoad(t *testing.T) {
-	s := newScene(t, faults.NewSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 12})
+	s := newScene(t, newSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 12})
 	client := redisOf(t, s.site.Redis)
 	s.during(func() {
 		for range 20 {
@@ -61,7 +61,7 @@ func TestRedisIsEmptiedUnderLoad(t *testing.T) {
 // its file is lost: with stock that was sold since, and with holds that ended
 // long ago. The ledger sees to the stock, the sweeper to the holds.
 func TestRedisComesBackFromThePast(t *testing.T) {
-	s := newScene(t, faults.NewSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 13})
+	s := newScene(t, newSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 13})
 	client := redisOf(t, s.site.Redis)
 	s.during(func() {
 		// A hold that is pending at the time of the copy stays so in the copy.
@@ -86,7 +86,7 @@ func TestRedisComesBackFromThePast(t *testing.T) {
 // decides alone. It still takes what is settled, so what was pending drains while
 // it is full, and when there is room again the gate is used again.
 func TestRedisIsFull(t *testing.T) {
-	s := newScene(t, faults.NewSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 14})
+	s := newScene(t, newSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 14})
 	client := redisOf(t, s.site.Redis)
 	s.during(func() {
 		require.NoError(t, s.servers[0].Arm("try.frozen", "stop"))
@@ -110,7 +110,7 @@ func TestRedisIsFull(t *testing.T) {
 // vanish and are loaded again, nothing that exists is refused, and the operator
 // is told: by a warning at the start and by a metric. The server is ready.
 func TestRedisEvicts(t *testing.T) {
-	site := faults.NewSite(t, faults.SiteOptions{Redis: testservers.RedisOptions{
+	site := newSite(t, faults.SiteOptions{Redis: testservers.RedisOptions{
 		Config: []string{"maxmemory-policy allkeys-random"}}})
 	s := newScene(t, site, faults.ShopOptions{Seed: 15})
 	client := redisOf(t, s.site.Redis)
@@ -136,7 +136,7 @@ func TestRedisEvicts(t *testing.T) {
 // Single keys of the gate vanish, any of them at any time: rows, holds, the list
 // of what is pending.
 func TestSingleKeysOfTheGateVanish(t *testing.T) {
-	s := newScene(t, faults.NewSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 16})
+	s := newScene(t, newSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 16})
 	client := redisOf(t, s.site.Redis)
 	s.during(func() {
 		deleted := vanish(t, client)

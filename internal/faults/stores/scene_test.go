@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { faults.Main(m, faults.BuildOptions{}) }
 
 const (
 	// patience is how long a test waits for what must happen, on a busy machine.
-	patience = 30 * time.Second
+	patience = 90 * time.Second
 	tick     = 20 * time.Millisecond
 	// some orders' calls: enough for a fault to meet every kind of them.
 	some = 300
@@ -35,6 +35,14 @@ type scene struct {
 	clients []*faults.Client
 }
 
+// newSite is a site on which every call has the time to be answered.
+func newSite(t *testing.T, options faults.SiteOptions) *faults.Site {
+	t.Helper()
+	site := faults.NewSite(t, options)
+	site.Patient()
+	return site
+}
+
 // newScene starts two servers on a site and puts the shop's goods on the shelf.
 func newScene(t *testing.T, site *faults.Site, options faults.ShopOptions) *scene {
 	t.Helper()
@@ -44,6 +52,7 @@ func newScene(t *testing.T, site *faults.Site, options faults.ShopOptions) *scen
 // newSceneOf changes settings before each of the servers is started.
 func newSceneOf(t *testing.T, site *faults.Site, options faults.ShopOptions, before func(server int)) *scene {
 	t.Helper()
+	options.Attempt = max(options.Attempt, 30*time.Second) // that it takes long is no fault
 	s := &scene{T: t, site: site, shop: faults.NewShop(options)}
 	for i := range 2 {
 		before(i)
@@ -95,7 +104,7 @@ func (s *scene) grows(series string, by float64) {
 	s.Helper()
 	for i := range s.servers {
 		least := s.metric(i, series) + by
-		require.Eventually(s, func() bool { return s.metric(i, series) >= least }, patience, tick,
+		faults.Eventually(s, func() bool { return s.metric(i, series) >= least }, patience, tick,
 			"%s of server %d", series, i)
 	}
 }

@@ -17,6 +17,6 @@
 // every twin still fits the code, and docs/twins.md lists every one.
 // `go test ./internal/faults/twins -update` writes that list.
 //
-// Read [Twin], then the lists: table.go, ledger.go, locks.go, gate.go, sweeper.go
-// and keeping.go. To add a guard, add its twin.
+// Read [Twin], then the lists: table.go, ledger.go, locks.go, gate.go, sweeper.go,
+// keeping.go, callers.go and crowds.go. To add a guard, add its twin.
 package twins

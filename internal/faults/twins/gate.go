@@ -71,6 +71,20 @@ var gate = []Twin{
 		Notice:  byScripts,
 	},
 	{
+		Name:    "what is pending for a hold stays pending",
+		Promise: "Only units that no pending hold has are freed of what is pending.",
+		Without: "All units of a row are freed as soon as it counts one too many.",
+		Edits:   []Edit{{"inventory/lua/reclaim.lua", "call('HSET', row, 'p', digits(counted[row]))", "call('HSET', row, 'p', '0')"}},
+		Notice:  byScripts,
+	},
+	{
+		Name:    "holds of one millisecond are counted together",
+		Promise: "Pending holds that are counted in several runs are all counted.",
+		Without: "A run may end between two holds of one score, and the next begins after both.",
+		Edits:   []Edit{{"inventory/lua/reclaim.lua", "if budget <= 0 and since ~= last then", "if budget <= 0 then"}},
+		Notice:  Suite{Package: "inventory", Tests: []string{"TestReclaimKeepsAMillisecondTogether"}},
+	},
+	{
 		Name:    "a full Redis settles",
 		Promise: "A Redis that is full refuses to freeze, and still settles.",
 		Without: "It refuses both, and stays full.",

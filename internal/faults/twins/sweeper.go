@@ -132,6 +132,13 @@ var sweeping = []Twin{
 		Notice:  inSweeper("Embedded", "TestRefreshBringsViewsUpToDate"),
 	},
 	{
+		Name:    "units pending for no hold are freed",
+		Promise: "Units that a row counts as pending and no pending hold has are freed, whatever else is pending.",
+		Without: "They are free when nothing at all is pending, which may be never.",
+		Edits:   []Edit{{"sweeper/refresh.go", "s.gate.Reclaim(ctx, inUse(rows))", "s.gate.Reclaim(ctx, inUse(rows[:0]))"}},
+		Notice:  inSweeper("", "TestUnitsThatArePendingForNoHoldAreFreed"),
+	},
+	{
 		Name:    "the gate is read before the ledger",
 		Promise: "The slow pass reads the gate's versions first, and the ledger's rows after.",
 		Without: "A row that is being sold looks like one from the future, and is dropped.",

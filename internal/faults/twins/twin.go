@@ -44,7 +44,7 @@ func (s Suite) Pattern() string {
 
 // All lists the twins, in the order of the documents.
 func All() []Twin {
-	return slices.Concat(table, ledger, locks, gate, sweeping, keeping, callers)
+	return slices.Concat(table, ledger, locks, gate, sweeping, keeping, callers, crowds)
 }
 
 // Files returns the changed files by their paths from the root. It fails when the
