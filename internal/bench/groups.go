@@ -167,7 +167,7 @@ func (p *planner) grownUp() group {
 }
 
 func (p *planner) embedded(w workload.Workload) group {
-	const name = "stockhold, embedded"
+	const name = "stockhold (embedded)"
 	g := group{name: "embedded", title: "Without any configuration: the embedded ledger and gate", rounds: p.rounds,
 		notes: []string{"A SQLite file in WAL mode with synchronous=FULL: a commit is on disk before it is answered."},
 		systems: []contender{{name, func(ctx context.Context, s *stage.Stage) (*stage.System, error) {

@@ -20,8 +20,8 @@ const (
 	GroupLatency   = "latency"
 
 	OursTwice    = "stockhold ×2"
-	OursGrown    = "stockhold, grown"
-	OursManySKUs = "stockhold, many skus"
+	OursGrown    = "stockhold (grown)"
+	OursManySKUs = "stockhold (many skus)"
 	SweepPolicy  = "policy, all at once"
 
 	noop      = "noop"
