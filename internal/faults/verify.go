@@ -175,6 +175,9 @@ func (s *Site) unrest(ctx context.Context, client *Client) error {
 	if n := len(held.GetReservations()); n > 0 {
 		return fmt.Errorf("%d or more are still held, such as %v", n, held.GetReservations()[0])
 	}
+	if held.GetNextPageToken() != "" { // all of this page ended while it was read
+		return errors.New("there are more pages of what is still held")
+	}
 	return s.Audit(ctx)
 }
 
