@@ -51,16 +51,25 @@ type shelf struct {
 	next atomic.Int64
 }
 
-// open starts stores and server on one core, and leaves the others to the callers,
-// so that these can always offer more than is carried, and their appetite for the
-// processor is not what is measured.
-func open(t *testing.T) *shelf {
+// openApart starts stores and server on one core, and leaves the others to the
+// callers, so that these can always offer more than is carried, and their appetite
+// for the processor is not what is measured.
+func openApart(t *testing.T) *shelf {
 	all, err := cores()
 	require.NoError(t, err)
-	if n := len(all); n > 1 {
-		require.NoError(t, moveTo(all[:1]))
-		t.Cleanup(func() { require.NoError(t, moveTo(all)) })
+	if len(all) == 1 {
+		return open(t)
 	}
+	require.NoError(t, moveTo(all[:1]))
+	t.Cleanup(func() { require.NoError(t, moveTo(all)) })
+	s := open(t)
+	require.NoError(t, moveTo(all[1:]))
+	return s
+}
+
+// open starts stores and server.
+func open(t *testing.T) *shelf {
+	t.Helper()
 	site := faults.NewSite(t, faults.SiteOptions{})
 	site.Settings["STOCKHOLD_MYSQL_DSN"] = site.DSN() // past the proxies, which would cost the callers' core
 	site.Settings["STOCKHOLD_REDIS_URL"] = site.Redis.URL()
@@ -71,9 +80,6 @@ func open(t *testing.T) *shelf {
 		require.NoError(t, client.SetStock(t.Context(), sku(int64(i)), 1e9))
 	}
 	require.NoError(t, client.SetStock(t.Context(), "sold-out", 0))
-	if n := len(all); n > 1 {
-		require.NoError(t, moveTo(all[1:]))
-	}
 	return &shelf{site: site, url: process.URL()}
 }
 
@@ -94,7 +100,7 @@ func sku(n int64) string { return fmt.Sprintf("sku-%d", n%skus) }
 // come back, and goes on answering about as much as it could answer at best; when
 // the load goes, nobody is turned away any more within 5 s.
 func TestTwiceTheLoad(t *testing.T) {
-	shelf := open(t)
+	shelf := openApart(t)
 	c := shelf.callers(t, sku)
 	c.closed(t.Context(), 128, 2*time.Second)
 	began := time.Now()
