@@ -33,7 +33,7 @@ type pressure struct {
 
 const (
 	pressureEvery = 10 * time.Millisecond  // between two looks
-	pressureLate  = 300 * time.Microsecond // more than this is late
+	pressureLate  = 150 * time.Microsecond // more than this is late
 	pressureMost  = time.Second            // the longest wait
 	pressureStep  = time.Millisecond
 	pressureGrid  = 10 * time.Millisecond // waits end together, so that one read serves many

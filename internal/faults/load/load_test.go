@@ -18,13 +18,13 @@ func TestMain(m *testing.M) { faults.Main(m, faults.BuildOptions{}) }
 
 const skus = 1000
 
-// What must be reached on any machine, in one of some rounds: less than what is to
-// be had on a quiet one, which docs/reliability.md shows, and more than was had when
-// load made the service collapse: a tenth of the best, and up to 14 times the p99.
+// What must be reached, in one of some rounds: a machine is not equally fast in all
+// of them. When load made the service collapse it answered a tenth of the best, and
+// the others' p99 was up to 14 times the usual.
 const (
 	rounds  = 5
-	atTwice = 0.7 // answered at twice the load, over the best
-	inStorm = 2.5 // p99 of the others in the storm, over the usual
+	atTwice = 0.8 // answered at twice the load, over the best
+	inStorm = 2   // p99 of the others in the storm, over the usual
 
 	// What a round says in which the callers were stalled for longer than this is about
 	// whoever else uses the machine. It is played again, for some minutes.
