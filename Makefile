@@ -47,7 +47,7 @@ VULN_UNREACHABLE ?= fail
 
 .PHONY: ci
 ci: VULN_UNREACHABLE = warn
-ci: check vuln microbench simulate faults twins fuzz soak ## everything CI runs: half an hour at most
+ci: check vuln microbench simulate faults twins fuzz soak ## everything CI runs: about half an hour on two cores
 
 .PHONY: deps
 deps: ## see that the servers and the C compiler that the tests need are there
