@@ -125,7 +125,7 @@ func (p *planner) baskets(w workload.Workload) group {
 func (p *planner) batches() group {
 	g := p.compare(report.GroupBatch, "BatchTry of 1, 10 and 100 against single calls", []string{"noop"}, wide, nil, workload.Singles(skus))
 	for _, size := range []int{1, 10, 100} {
-		for _, callers := range p.callers(p.few) {
+		for _, callers := range p.callers(p.batchers) {
 			g.cells = append(g.cells, cell{system: report.Ours, load: workload.Batches(skus, size), callers: callers})
 		}
 	}

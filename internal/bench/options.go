@@ -39,6 +39,7 @@ type scale struct {
 	// the other peers, in the groups that goals are about; the same in the rest.
 	levels, peerLevels []int
 	some, few          []int
+	batchers           []int // callers of batches, each of which is up to a hundred calls' worth
 }
 
 func (o *Options) complete() {
@@ -59,7 +60,7 @@ func (o Options) scale(m proc.Machine) scale {
 		bufferPoolMiB: bufferPool(4096, m), grownRows: 10_000_000, grownSKUs: 1_000_000,
 		overdue: 200_000, spread: 10 * time.Second, freezes: 1_000_000,
 		levels: []int{1, 16, 128, 512}, peerLevels: []int{1, 16, 128, 512},
-		some: []int{16, 128, 512}, few: []int{16, 128},
+		some: []int{16, 128, 512}, few: []int{16, 128}, batchers: []int{16, 64, 128},
 	}
 	if o.Quick {
 		s = scale{
@@ -67,7 +68,7 @@ func (o Options) scale(m proc.Machine) scale {
 			bufferPoolMiB: bufferPool(1024, m), grownRows: 300_000, grownSKUs: 100_000,
 			overdue: 20_000, spread: 3 * time.Second, freezes: 200_000,
 			levels: []int{128, 512}, peerLevels: []int{16, 128},
-			some: []int{128}, few: []int{16},
+			some: []int{128}, few: []int{16}, batchers: []int{16, 64},
 		}
 	}
 	if o.Measure > 0 {

@@ -143,8 +143,11 @@ var ledger = []Twin{
 		Name:    "a lock wait rolls all back",
 		Promise: "1205 undoes one statement only: the whole batch is rolled back.",
 		Without: "What was written before the lock wait is committed.",
-		Edits: []Edit{{"reservation/transaction.go", "defer tx.Rollback()",
-			"defer func() {\n\t\tif errors.Is(err, ErrLockWait) {\n\t\t\t_ = tx.Commit(context.WithoutCancel(ctx))\n\t\t}\n\t\ttx.Rollback()\n\t}()"}},
+		Edits: []Edit{
+			{"reservation/transaction.go", "\t\"context\"\n", "\t\"context\"\n\t\"errors\"\n"},
+			{"reservation/transaction.go", "defer tx.Rollback()",
+				"defer func() {\n\t\tif errors.Is(err, ErrLockWait) {\n\t\t\t_ = tx.Commit(context.WithoutCancel(ctx))\n\t\t}\n\t\ttx.Rollback()\n\t}()"},
+		},
 		Notice: onLedger("", "TestALockWaitRollsTheWholeBatchBack"),
 	},
 	{
