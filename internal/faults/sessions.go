@@ -3,14 +3,36 @@ package faults
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+	"io"
+	"syscall"
 
-	_ "github.com/go-sql-driver/mysql" // the ledger's driver
+	"github.com/go-sql-driver/mysql"
 )
 
 // KillSessions ends all sessions of the ledger, whatever they are about: their
-// transactions are rolled back, also if a COMMIT is on its way.
+// transactions are rolled back, also if a COMMIT is on its way. Where another fault
+// has killed the server, they ended with it.
 func (s *Site) KillSessions(ctx context.Context) error {
+	if err := s.killSessions(ctx); err != nil && !serverGone(err) {
+		return fmt.Errorf("kill the ledger's sessions: %w", err)
+	}
+	return nil
+}
+
+// serverGone reports whether a server does not answer because it was killed.
+func serverGone(err error) bool {
+	for _, sign := range []error{syscall.ECONNREFUSED, syscall.ECONNRESET, io.EOF, io.ErrUnexpectedEOF, driver.ErrBadConn, mysql.ErrInvalidConn} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Site) killSessions(ctx context.Context) error {
 	db, err := sql.Open("mysql", s.DSN())
 	if err != nil {
 		return err
