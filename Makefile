@@ -1,4 +1,4 @@
-# stockhold: `make` lists what can be done; `make check` is what CI runs.
+# stockhold: `make` lists what can be done; `make ci` is what CI runs.
 
 SHELL         := /bin/bash
 .SHELLFLAGS   := -euo pipefail -c
