@@ -17,14 +17,7 @@ import (
 // caller gave up in the queue is passed over, and those around it are done.
 func TestWhatWasGivenUpInTheQueueIsNeverDone(t *testing.T) {
 	opened, err := store.OpenSQLite(filepath.Join(t.TempDir(), "ledger.db"), store.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, opened.Close()) })
-	_, err = opened.Migrate(t.Context())
-	require.NoError(t, err)
-	h := &hooked{Store: opened}
-	service := reservation.New(h, &openGate{}, reservation.Options{Ledger: reservation.LedgerOptions{Committers: 1}})
-	run(t, service)
-	s := &shop{service, h, nil}
+	s := newShopWith(t, opened, err, &openGate{}, oneCommitter)
 	s.set(t, "A", 10)
 
 	begun, proceed := make(chan struct{}), make(chan struct{})

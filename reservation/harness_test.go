@@ -194,13 +194,21 @@ func onEachStore(t *testing.T, test func(t *testing.T, open func() *shop)) {
 // process as far as the database can tell.
 func newShop(t *testing.T, s *store.Store, err error, gate *openGate) *shop {
 	t.Helper()
+	return newShopWith(t, s, err, gate, reservation.LedgerOptions{BatchTimeout: 3 * time.Second})
+}
+
+// oneCommitter leaves it to the first transaction to end before the next begins.
+var oneCommitter = reservation.LedgerOptions{Committers: 1}
+
+func newShopWith(t *testing.T, s *store.Store, err error, gate *openGate, ledger reservation.LedgerOptions) *shop {
+	t.Helper()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	_, err = s.Migrate(t.Context())
 	require.NoError(t, err)
 	h := &hooked{Store: s}
 	service := reservation.New(h, gate, reservation.Options{
-		Ledger:     reservation.LedgerOptions{BatchTimeout: 3 * time.Second},
+		Ledger:     ledger,
 		HasDecider: func(owner string) bool { return owner == "asks" },
 	})
 	run(t, service)

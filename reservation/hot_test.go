@@ -24,24 +24,17 @@ func TestAHotRowIsWrittenOnceABatch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened, err := open()
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, opened.Close()) })
-			_, err = opened.Migrate(t.Context())
-			require.NoError(t, err)
-			h := &hooked{Store: opened}
-			service := reservation.New(h, &openGate{}, reservation.Options{Ledger: reservation.LedgerOptions{Committers: 1}})
-			run(t, service)
-			s := &shop{service, h, nil}
+			s := newShopWith(t, opened, err, &openGate{}, oneCommitter)
 			s.set(t, "hot", 1000)
 			before := s.stock(t, "hot").Version
 
 			begun, proceed := make(chan struct{}), make(chan struct{})
 			s.store.disturb(once("begin", func() error { close(begun); <-proceed; return nil }), nil)
-			calls := []*reservation.Pending{service.Ledger().Submit(t.Context(), []*reservation.Operation{holding("first", line("hot", 1))})}
+			calls := []*reservation.Pending{s.Ledger().Submit(t.Context(), []*reservation.Operation{holding("first", line("hot", 1))})}
 			<-begun
 			const more = 500
 			for i := range more {
-				calls = append(calls, service.Ledger().Submit(t.Context(), []*reservation.Operation{holding(fmt.Sprint(i), line("hot", 1))}))
+				calls = append(calls, s.Ledger().Submit(t.Context(), []*reservation.Operation{holding(fmt.Sprint(i), line("hot", 1))}))
 			}
 			close(proceed)
 			for _, call := range calls {
