@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(wholeRun{m}, goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
+	goleak.VerifyTestMain(wholeRun{m})
 }
 
 // wholeRun stops the shared servers before leaks are looked for.

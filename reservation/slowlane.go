@@ -152,8 +152,9 @@ func rowsOf(op *Operation) []any {
 }
 
 // divert sends the operations that name a slow row to the slow lane, and returns
-// the others. Operations whose COMMIT is in doubt stay together until it is not:
-// that they were tried before is known only where they were.
+// the others. Not for operations whose COMMIT is in doubt: only the run that they
+// are in knows of that, and goes on until it knows what became of them. In the slow
+// lane one lock wait, perhaps for their own COMMIT, would be their answer.
 func (l *Ledger) divert(ops []*Operation) (fast []*Operation) {
 	fast, slow := l.slow.split(ops)
 	l.slowDown(slow)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -115,6 +116,25 @@ func TestABatchOnALockedRowIsNotHalved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// All calls of a batch wait for a row that cannot be seen, and is therefore not
+// found by looking: a new one of a transaction that is still open. The batch is
+// halved until one call alone has waited in vain, and the other halves go where
+// that row is waited for once.
+func TestALockThatNobodySeesIsWaitedForByFew(t *testing.T) {
+	opened, err := store.OpenSQLite(filepath.Join(t.TempDir(), "ledger.db"), store.Options{})
+	s := newShop(t, opened, err, &openGate{})
+	ops := make([]*reservation.Operation, 16)
+	for i := range ops {
+		ops[i] = holding(fmt.Sprint(i), line("NEW", 1))
+	}
+	s.store.disturb(lockedFor(1000), nil)
+	for _, answer := range s.all(t, ops...) {
+		require.ErrorIs(t, answer.Err, reservation.ErrLockWait)
+	}
+	// 16, 8, 4, 2 and 1 wait, look after each, and each of the others is alone at worst.
+	require.LessOrEqual(t, s.store.count("lock stocks"), 5+5+15)
 }
 
 // Calls whose COMMIT got no reply are in doubt for good: whatever they wait for

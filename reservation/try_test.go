@@ -245,7 +245,7 @@ func TestDeadlines(t *testing.T) {
 	s.store.disturb(nil, nil)
 	close(hold)
 
-	require.Eventually(t, func() bool { return s.stock(t, "A").Reserved == 2 }, time.Minute, time.Millisecond, "what was begun happens")
+	require.Eventually(t, func() bool { row, err := s.GetStock(t.Context(), key("A")); return err == nil && row.Reserved == 2 }, time.Minute, time.Millisecond, "what was begun happens")
 	_, err := s.Get(t.Context(), id("queued"))
 	requireReason(t, reservation.NotFound, err)
 	require.Eventually(t, func() bool {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,7 +32,7 @@ func TestARebuildTrustsNothingOfTheGate(t *testing.T) {
 			require.NoError(t, answer.Err)
 			require.Equal(t, int64(1), answer.Stock.Version)
 		}
-		require.Eventually(t, func() bool { return rowsOf(t, r, at("leaked"))[0].Loaded }, time.Minute, 5*time.Millisecond)
+		eventually(t, func() bool { return rowsOf(t, r, at("leaked"))[0].Loaded }, "the gate heard of the last commit")
 		require.NoError(t, r.gate.Wipe(t.Context()))
 		require.NoError(t, r.gate.Settle(t.Context(), []inventory.View{
 			{Key: at("ahead"), Quota: 3, Version: 7}, {Key: at("behind"), Quota: 99, Version: 0},

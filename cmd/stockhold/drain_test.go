@@ -17,6 +17,7 @@ import (
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
 	"stockhold/gen/stockhold/v1/stockholdv1connect"
+	"stockhold/internal/faults"
 	"stockhold/internal/testservers"
 )
 
@@ -78,7 +79,7 @@ func (h *halted) halt(t *testing.T, calls int) (answers []error, answered *sync.
 		answered.Go(func() { answers[i] = h.try(context.Background(), i) })
 	}
 	watcher := client(t, http1)
-	require.Eventually(t, func() bool {
+	faults.Eventually(t, func() bool {
 		response, err := watcher.Get(h.serve.url() + "/metrics")
 		if err != nil {
 			return false

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stockhold/internal/faults"
 	"stockhold/internal/testservers"
 )
 
@@ -190,7 +191,7 @@ func TestParkedHoldsAreShownAndResolved(t *testing.T) {
 		for _, id := range []string{"order-1", "order-2"} {
 			c.do(0, "hold", "try", "--owner", "orders", "--id", id, "--sku", "mug=2", "--ttl", "1ms", "--reference", "ref-"+id)
 		}
-		require.Eventually(t, func() bool {
+		faults.Eventually(t, func() bool {
 			return strings.Count(c.do(0, "parked", "-o", "json").out.String(), "\n") == 2
 		}, patience, 100*time.Millisecond)
 		shown := c.do(0, "parked", "--owner", "orders").out.String()

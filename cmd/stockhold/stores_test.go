@@ -16,6 +16,7 @@ import (
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
 	"stockhold/gen/stockhold/v1/stockholdv1connect"
+	"stockhold/internal/faults"
 	"stockhold/internal/testservers"
 )
 
@@ -238,7 +239,7 @@ func TestManySweepersSettleOnce(t *testing.T) {
 	}
 	require.Positive(t, expired)
 	require.LessOrEqual(t, expired, holds)
-	require.Eventually(t, func() bool { return f.row("mug").GetReserved() == 0 }, patience, 100*time.Millisecond)
+	faults.Eventually(t, func() bool { return f.row("mug").GetReserved() == 0 }, patience, 100*time.Millisecond)
 	row := f.row("mug")
 	require.Equal(t, [3]int64{holds, 0, holds}, [3]int64{row.GetOnHand(), row.GetCommitted(), row.GetAvailable()})
 	seen := 0

@@ -16,6 +16,7 @@ import (
 	stockholdv1 "stockhold/gen/stockhold/v1"
 	"stockhold/internal/app"
 	"stockhold/internal/config"
+	"stockhold/internal/faults"
 	"stockhold/internal/testservers"
 )
 
@@ -118,7 +119,7 @@ func TestStartWithRedisDown(t *testing.T) {
 	require.NoError(t, redis.Restart(t.Context()))
 	client := redis.Client()
 	defer client.Close()
-	require.Eventually(t, func() bool {
+	faults.Eventually(t, func() bool {
 		s.stock("mug", 3) // whatever is committed is told to the gate
 		keys, err := client.DBSize(t.Context()).Result()
 		return err == nil && keys > 0

@@ -17,6 +17,7 @@ import (
 	stockholdv1 "stockhold/gen/stockhold/v1"
 	"stockhold/internal/app"
 	"stockhold/internal/config"
+	"stockhold/internal/faults"
 	"stockhold/reservation"
 )
 
@@ -93,7 +94,7 @@ func TestSweepForever(t *testing.T) {
 		cancel()
 		require.NoError(t, <-ended)
 	})
-	require.Eventually(t, func() bool { return s.state("a") == stockholdv1.State_STATE_EXPIRED }, patience, 50*time.Millisecond)
+	faults.Eventually(t, func() bool { return s.state("a") == stockholdv1.State_STATE_EXPIRED }, patience, 50*time.Millisecond)
 
 	at := regexp.MustCompile(`address=(127\.0\.0\.1:[0-9]+)`).FindStringSubmatch(log.String())
 	require.NotNil(t, at, log.String())

@@ -16,6 +16,7 @@ import (
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
 	"stockhold/gen/stockhold/v1/stockholdv1connect"
+	"stockhold/internal/faults"
 )
 
 func (s *server) reservations() stockholdv1connect.ReservationServiceClient {
@@ -72,7 +73,7 @@ func TestCronJobEndsAnOverdueHold(t *testing.T) {
 
 	type report struct{ Expired, Failed int }
 	var total report
-	require.Eventually(t, func() bool { // a minute is long: this clock runs faster
+	faults.Eventually(t, func() bool { // a minute is long: this clock runs faster
 		var r report
 		require.NoError(t, json.Unmarshal([]byte(s.finish("CronJob stockhold-sweep")), &r))
 		total.Expired += r.Expired
@@ -107,7 +108,7 @@ func TestServerStartsAndStops(t *testing.T) {
 			server.ready()
 			server.stock("mug", 10)
 			server.hold("forgotten", "mug", time.Second)
-			require.Eventually(t, func() bool {
+			faults.Eventually(t, func() bool {
 				return server.reservation("forgotten").GetState() == stockholdv1.State_STATE_EXPIRED
 			}, patience, 50*time.Millisecond)
 			server.turnsAway(t)

@@ -49,12 +49,16 @@ func run(m *testing.M, options BuildOptions) (code int) {
 // Built is the program that Main built.
 func Built() *Program { return built }
 
-// NewSite opens a site for a test, and closes it when that ends.
+// NewSite opens a site for a test, and closes it when that ends. A server that ended
+// by itself fails the test.
 func NewSite(t testing.TB, options SiteOptions) *Site {
 	t.Helper()
 	site, err := OpenSite(t.Context(), built, options)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, site.Close()) })
+	t.Cleanup(func() {
+		require.NoError(t, site.Close())
+		require.NoError(t, site.Failed(), "no fault may make a server end by itself")
+	})
 	return site
 }
 

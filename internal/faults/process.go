@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -164,6 +165,28 @@ func (p *Process) Kill() error {
 	<-p.ended
 	return nil
 }
+
+// Failed is why a process is not to be trusted, or nil: it ended by itself and not
+// well, as after a panic, or a handler of it panicked. To be killed, or to end as it
+// was told to, is no failure.
+func (p *Process) Failed() error {
+	if strings.Contains(p.Log(), handlerPanicked) {
+		return fmt.Errorf("a handler of process %d panicked\n%s", p.Pid(), tail(p.Log(), 8<<10))
+	}
+	select {
+	case <-p.ended:
+	default:
+		return nil
+	}
+	var exit *exec.ExitError
+	if errors.As(p.result, &exit) && !exit.Exited() || p.result == nil {
+		return nil
+	}
+	return fmt.Errorf("process %d ended by itself: %w\n%s", p.Pid(), p.result, tail(p.Log(), 8<<10))
+}
+
+// handlerPanicked is what a server logs of a call that panicked and that it survived.
+const handlerPanicked = "a handler panicked"
 
 // Stop ends the process with SIGTERM and waits until it is gone. A run that does
 // not end well is an error.

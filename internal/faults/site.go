@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"stockhold/internal/faults/proxy"
 	"stockhold/internal/testservers"
@@ -34,7 +35,9 @@ type Site struct {
 	// starts one.
 	Settings map[string]string
 
+	mu      sync.Mutex // servers may be started at once
 	closers []func() error
+	served  []*Process // all that there were
 }
 
 // SiteOptions shape a site. The zero value is the usual one.
@@ -151,8 +154,24 @@ func (s *Site) Serve(ctx context.Context, args ...string) (*Process, error) {
 	p, err := s.Program.Serve(ctx, Setup{Args: args, Env: s.Env()})
 	if err == nil {
 		s.onClose(p.Close)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.served = append(s.served, p)
 	}
 	return p, err
+}
+
+// Failed are the servers that ended by themselves or in which a handler panicked:
+// whatever they said, and whoever was started in their place. The error is nil if
+// there is none.
+func (s *Site) Failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, p := range s.served {
+		errs = append(errs, p.Failed())
+	}
+	return errors.Join(errs...)
 }
 
 // Run runs another command of the program to its end.
@@ -171,7 +190,11 @@ func (s *Site) HealProxies() error {
 	return errors.Join(errs...)
 }
 
-func (s *Site) onClose(f func() error) { s.closers = append(s.closers, f) }
+func (s *Site) onClose(f func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closers = append(s.closers, f)
+}
 
 // Close ends everything that the site started, the youngest first.
 func (s *Site) Close() error {

@@ -41,6 +41,6 @@ func (w *world) batch(d *desk) {
 	time.Sleep(d.after)
 	for i, at := range d.at {
 		name := fmt.Sprintf("%s #%d", d.name, i)
-		named(context.Background(), name, func(ctx context.Context) { w.call(ctx, name, at, d.within, d.items) })
+		named(w.ctx, name, func(ctx context.Context) { w.call(ctx, name, at, d.within, d.items) })
 	}
 }

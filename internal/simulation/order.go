@@ -116,7 +116,7 @@ func (w *world) run(o *order) {
 		for j, at := range a.at {
 			name := fmt.Sprintf("%s %s #%d.%d", o.id, a.call, i, j)
 			calls.Go(func() {
-				named(context.Background(), name, func(ctx context.Context) { w.call(ctx, name, at, a.within, []item{{o, a}}) })
+				named(w.ctx, name, func(ctx context.Context) { w.call(ctx, name, at, a.within, []item{{o, a}}) })
 			})
 		}
 		if a.wait {

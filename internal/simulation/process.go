@@ -111,7 +111,7 @@ func (w *world) start(name string) *process {
 	if err != nil {
 		panic(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(w.ctx)
 	p.stop = stop
 	p.group.Go(func() { w.must(p.service.Run(ctx)) })
 	p.group.Go(func() { named(ctx, "sweeper", func(ctx context.Context) { w.must(sweep.Run(ctx)) }) })

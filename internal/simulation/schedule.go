@@ -1,8 +1,11 @@
 package simulation
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime/pprof"
+	"strconv"
 	"sync"
 	"testing/synctest"
 	"time"
@@ -24,11 +27,18 @@ type Outcome struct {
 const (
 	chaosSteps = 1500            // of the first phase, if its calls take that many
 	healWithin = 5 * time.Minute // of the second phase, in its own time
+	endWithin  = time.Hour       // of all calls, and of all goroutines at the end, in its own time
 )
 
-// Run plays the schedule of a seed. It must be called in a synctest bubble.
+// Run plays the schedule of a seed. It must be called in a synctest bubble. A call
+// that is never answered, or a goroutine that does not end, is a panic: it leaves
+// goroutines behind, and so the bubble cannot be left. All goroutines of a schedule
+// have its seed for a label.
 func Run(seed uint64, trace func(format string, args ...any)) Outcome {
-	w := newWorld(seed, trace)
+	ctx := pprof.WithLabels(context.Background(), pprof.Labels("seed", strconv.FormatUint(seed, 10)))
+	pprof.SetGoroutineLabels(ctx)
+	w := newWorld(ctx, seed, trace)
+	began := time.Now()
 	over := false
 	isOver := func() bool { return over }
 	var clients, helpers sync.WaitGroup
@@ -50,6 +60,7 @@ func Run(seed uint64, trace func(format string, args ...any)) Outcome {
 			over = true
 		}
 		w.scheduler.step()
+		bound(seed, began, "a call has no answer")
 	}
 	over = true
 	w.heal()
@@ -59,10 +70,22 @@ func Run(seed uint64, trace func(format string, args ...any)) Outcome {
 		helpers.Go(p.group.Wait)
 	}
 	helpers.Go(w.strangers.Wait)
+	began = time.Now()
 	for gone := closedAfter(&helpers); !isClosed(gone); {
 		w.scheduler.step()
+		bound(seed, began, "a process that was stopped has not ended")
+	}
+	for fate, n := range w.scheduler.fated {
+		w.happened["a step"+fateNames[fate]] += n
 	}
 	return Outcome{w.scheduler.steps, w.answered, w.happened, w.failed}
+}
+
+// bound ends a schedule that would go on for ever.
+func bound(seed uint64, began time.Time, why string) {
+	if time.Since(began) > endWithin {
+		panic(fmt.Sprintf("seed %d: after %s of its own time %s", seed, endWithin, why))
+	}
 }
 
 func closedAfter(group *sync.WaitGroup) chan struct{} {
@@ -83,9 +106,10 @@ func isClosed(c chan struct{}) bool {
 	}
 }
 
-func newWorld(seed uint64, trace func(string, ...any)) *world {
+func newWorld(ctx context.Context, seed uint64, trace func(string, ...any)) *world {
 	random := rand.New(rand.NewPCG(seed, 0))
 	w := &world{
+		ctx:       ctx,
 		scheduler: &scheduler{random: random, trace: trace},
 		random:    random,
 		redis:     newRedis(),

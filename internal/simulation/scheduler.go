@@ -38,6 +38,7 @@ type scheduler struct {
 	faults  float64 // chance of a fate other than done
 	trace   func(format string, args ...any)
 	steps   int
+	fated   [len(fateNames)]int // how many steps had which fate
 }
 
 // wait blocks until the scheduler gives the caller its turn.
@@ -63,6 +64,7 @@ func (s *scheduler) step() {
 		fate = t.fates[s.random.IntN(len(t.fates))]
 	}
 	s.steps++
+	s.fated[fate]++
 	s.trace("%6d %s%s", s.steps, t.who, fateNames[fate])
 	time.Sleep(time.Duration(50+s.random.IntN(400)) * time.Microsecond)
 	t.proceed <- fate

@@ -63,6 +63,9 @@ func TestSchedules(t *testing.T) {
 func TestSchedulesPlayEverything(t *testing.T) {
 	missing := []string{
 		"batch calls", "purged", "two committers at once",
+		"a step (unsent)", "a step (no reply)", "a step (twice)", "a step (late)",
+		"a process died", "the ledger is away", "transactions are broken", "a stranger locks a row", "a hold cannot be written", "a lock is waited for in vain",
+		"the gate is away", "the gate is wiped", "the gate is reverted", "a row of the gate vanishes", "pending holds vanish", "units freed while others were pending",
 		"OVERLOADED", "TOO_LATE", "IN_DOUBT", "UNAVAILABLE", "INSUFFICIENT_STOCK", "RELEASED", "ok",
 	}
 	for seed := uint64(1); len(missing) > 0 && seed <= 2000; seed++ {

@@ -77,6 +77,7 @@ func (t *tx) lock(row string, locked reservation.Locked) (bool, error) {
 			return false, errGone
 		case t.db.locks[row] != nil && !time.Now().Before(until):
 			t.waitsFor = ""
+			t.db.world.happened["a lock is waited for in vain"]++
 			return false, fmt.Errorf("%w: %s", reservation.ErrLockWait, row)
 		}
 	}
@@ -187,6 +188,7 @@ func (t *tx) Write(_ context.Context, changes *reservation.Changes) error {
 	c := clone(changes)
 	return t.step("writes", nil, func() error {
 		if t.db.poisoned(c) {
+			t.db.world.happened["a hold cannot be written"]++
 			return errPoison
 		}
 		for _, r := range c.NewReservations {

@@ -1,9 +1,12 @@
 package testservers_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"stockhold/internal/testservers"
 )
@@ -16,5 +19,19 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	testservers.Main(m)
+	// What testservers.Main does, and a look for goroutines of its own: the package
+	// that does so for others uses this one.
+	code := m.Run()
+	if err := errors.Join(testservers.Shutdown(), leaks(code)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func leaks(code int) error {
+	if code != 0 { // what a failed test left is not worth a second message
+		return nil
+	}
+	return goleak.Find()
 }

@@ -66,6 +66,7 @@ func TestMariaDBKillConnections(t *testing.T) {
 		require.NoError(t, s.KillConnections(t.Context()))
 		_, err = tx.Exec("DO 1")
 		require.Error(t, err)
+		require.Error(t, tx.Rollback(), "it is over already")
 	}
 }
 

@@ -180,7 +180,7 @@ func (p *place) close() error {
 		errs = append(errs, p.ledger.Close())
 	}
 	if p.site != nil {
-		errs = append(errs, p.site.Close())
+		errs = append(errs, p.site.Close(), p.site.Failed())
 	}
 	return errors.Join(errs...)
 }

@@ -36,7 +36,10 @@ func TestCrashStorm(t *testing.T) {
 	t.Logf("-seed %d", *seed)
 	site, err := openSite(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, site.Close()) })
+	t.Cleanup(func() {
+		require.NoError(t, site.Close())
+		require.NoError(t, site.Failed(), "who dies here was killed")
+	})
 	shop := faults.NewShop(faults.ShopOptions{Seed: *seed, TTL: 500 * time.Millisecond})
 	site.Desk.Ask(shop.Answer)
 	s := &storm{site: site, shop: shop, kills: map[string]int{}}
@@ -123,7 +126,7 @@ func (s *storm) start(ctx context.Context, slot int) error {
 func (s *storm) rage(storm, life context.Context, slot int, random *rand.Rand) error {
 	for {
 		server := s.slots[slot]
-		point := ""
+		point, over := "", false
 		if at := points[random.IntN(len(points))]; at.step != "asked" && random.IntN(4) > 0 {
 			point = at.armed()
 		}
@@ -143,14 +146,16 @@ func (s *storm) rage(storm, life context.Context, slot int, random *rand.Rand) e
 			if err := server.Disarm(); err != nil {
 				return err
 			}
-			point = ""
+			over = true
 		}
 		if err := server.end(); err != nil {
 			return err
 		}
-		s.mu.Lock()
-		s.kills[point]++
-		s.mu.Unlock()
+		if !over {
+			s.mu.Lock()
+			s.kills[point]++
+			s.mu.Unlock()
+		}
 		if err := s.start(life, slot); err != nil {
 			return err
 		}

@@ -207,7 +207,7 @@ func (d *drill) grows(process *faults.Process, series string) {
 		return value
 	}
 	before := figure()
-	require.Eventually(d, func() bool { return figure() > before }, patience, tick, "%s grows", series)
+	faults.Eventually(d, func() bool { return figure() > before }, patience, tick, "%s grows", series)
 }
 
 // Figures of /metrics.

@@ -5,6 +5,7 @@ package history
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"time"
@@ -23,6 +24,7 @@ type client struct {
 	servers  []*faults.Client
 	random   *rand.Rand
 	recorded []Operation
+	defects  []error // answers that say INTERNAL
 }
 
 // attempt is the time limit of a call: more than a process needs to give up.
@@ -61,7 +63,11 @@ func (c *client) do(ctx context.Context, call Call) bool {
 	var err error
 	op.Answer, err = c.send(ctx, c.servers[c.random.IntN(len(c.servers))], call)
 	op.Returned = time.Since(c.start)
-	switch reason := faults.Refusal(err).GetReason(); {
+	reason := faults.Refusal(err).GetReason()
+	if reason == stockholdv1.Reason_REASON_INTERNAL {
+		c.defects = append(c.defects, fmt.Errorf("%s: %w", call, err))
+	}
+	switch {
 	case err == nil:
 	case reason == stockholdv1.Reason_REASON_OVERLOADED, notSent(err):
 		return false // the contract says that it never happens

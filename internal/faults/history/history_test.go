@@ -120,6 +120,7 @@ func raceIn(t *testing.T, site *faults.Site, servers []*faults.Server, seed uint
 
 	require.NoError(t, site.HealProxies())
 	require.NoError(t, r.look(t.Context()))
+	require.Empty(t, r.defects())
 	h := r.history().Echoed(lostCommits(t, servers, r.start))
 	t.Logf("%d operations in %s, %d of them open; strokes: %v", len(h.Operations), time.Since(r.start), open(h.Operations), storm.strokes)
 

@@ -65,11 +65,23 @@ func (r *race) look(ctx context.Context) error {
 				}
 			}
 			for i := range SKUs {
-				c.insist(ctx, Call{Kind: ReadStock, Shelf: shelf, SKU: i})
+				if !c.insist(ctx, Call{Kind: ReadStock, Shelf: shelf, SKU: i}) {
+					mu.Lock()
+					failed = fmt.Errorf("sku %d of shelf %d cannot be read after the faults", i, shelf)
+					mu.Unlock()
+				}
 			}
 		}
 	})
 	return failed
+}
+
+// defects are the answers that no fault excuses: INTERNAL.
+func (r *race) defects() (all []error) {
+	for _, c := range r.clients {
+		all = append(all, c.defects...)
+	}
+	return all
 }
 
 // history is what was recorded. Open calls end with it.

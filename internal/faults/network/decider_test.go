@@ -127,7 +127,7 @@ func TestFaultsBetweenSweeperAndDecider(t *testing.T) {
 		o.hold(t, client, "foul", 6)
 		require.NoError(t, o.fault.begin(o.hop))
 		if o.fault.again {
-			striking.Go(func() { o.fault.hold(t, 2*lasting, func() bool { return true }, o.hop) })
+			striking.Go(func() { o.fault.hold(t, 2*lasting, func() bool { return o.hop.Lost() > 0 }, o.hop) })
 		}
 	}
 	for _, o := range owners {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -65,6 +66,15 @@ func (w *world) judge(ctx context.Context, l *load, report *Report) {
 	}
 	report.Orders, report.Held, report.Lost, report.Oversold = verdict.Orders, verdict.Held, verdict.Lost, verdict.Oversold
 	report.Broken = append(report.Broken, verdict.Mismatches...)
+	if verdict.Held == 0 {
+		report.Broken = append(report.Broken, "nothing was sold: there was no promise to keep")
+	}
+	for _, p := range w.processes() { // also what ended while a fault was about to kill it
+		if err := p.Failed(); err != nil {
+			why, _, _ := strings.Cut(err.Error(), "\n") // its log is kept
+			report.Broken = append(report.Broken, why)
+		}
+	}
 
 	for _, s := range w.servers {
 		w.counter.read(ctx, s.Process())

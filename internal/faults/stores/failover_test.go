@@ -5,6 +5,8 @@ package stores_test
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -149,6 +151,28 @@ func TestClusterMovesTheGateUnderLoad(t *testing.T) {
 			require.Positive(t, redisOf(t, to).Exists(t.Context(), rowKey("order-ample-0")).Val())
 		}
 	})
+	found := sentOn(t, cluster)
+	t.Logf("calls that found the slot on its way: %v", found)
+	require.Positive(t, found["ASK"]+found["TRYAGAIN"], "no call came while the slot was on its way")
 	s.refusedOnly()
 	s.judge()
+}
+
+// sentOn is how often the nodes of a cluster refused a command since what it asks
+// for is elsewhere: ASK and TRYAGAIN while a slot is on its way, MOVED afterwards.
+func sentOn(t *testing.T, cluster *testservers.Cluster) map[string]int {
+	t.Helper()
+	found := map[string]int{}
+	for _, node := range cluster.Nodes() {
+		stats, err := redisOf(t, node).InfoMap(t.Context(), "errorstats").Result()
+		require.NoError(t, err)
+		for _, why := range []string{"ASK", "TRYAGAIN", "MOVED"} {
+			if text := stats["Errorstats"]["errorstat_"+why]; text != "" {
+				n, err := strconv.Atoi(strings.TrimPrefix(text, "count="))
+				require.NoError(t, err)
+				found[why] += n
+			}
+		}
+	}
+	return found
 }

@@ -221,15 +221,29 @@ func TestConnectionsAreExhausted(t *testing.T) {
 	s.judge()
 }
 
+// batchesBroken is how many batches lost their connection so far, before their
+// COMMIT or with it.
+func (s *scene) batchesBroken() (n float64) {
+	for i := range s.servers {
+		for _, cause := range []string{"away", "commit_unknown"} {
+			n += s.metric(i, `stockhold_ledger_retries_total{cause="`+cause+`"}`)
+		}
+	}
+	return n
+}
+
 // All sessions are killed, again and again for some seconds: between statements,
 // inside transactions, and while a COMMIT is under way. Whose COMMIT got no reply
 // is run again, and what had happened becomes a replay.
 func TestConnectionsAreKilled(t *testing.T) {
 	s := newScene(t, newSite(t, faults.SiteOptions{}), faults.ShopOptions{Seed: 37})
 	s.during(func() {
-		for until := time.Now().Add(4 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		const enough = 10
+		until, felt := time.Now().Add(4*time.Second), s.batchesBroken()
+		faults.Eventually(t, func() bool {
 			require.NoError(t, s.site.DB.KillConnections(t.Context()))
-		}
+			return time.Now().After(until) && s.batchesBroken() >= felt+enough
+		}, patience, 50*time.Millisecond, "batches are to lose their connections")
 		s.ready()
 	})
 	s.refusedOnly(unavailable, outOfTime)

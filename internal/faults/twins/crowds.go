@@ -96,6 +96,13 @@ var crowds = []Twin{
 		Notice: inRPC("TestOneCallerCannotTakeAllPlaces"),
 	},
 	{
+		Name:    "callers have so many places",
+		Promise: "No caller has more calls under way than it may.",
+		Without: "There is always a place.",
+		Edits:   []Edit{{"internal/quota/seats.go", "if s.taken[name] >= most {", "if s.taken[name] < 0 {"}},
+		Notice:  Suite{Package: "internal/quota", Tests: []string{"TestSeats"}},
+	},
+	{
 		Name:    "places are given back",
 		Promise: "A caller has as many calls under way as it may, and no fewer.",
 		Without: "The place of a call that is over stays taken.",

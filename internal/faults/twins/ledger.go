@@ -125,6 +125,34 @@ var ledger = []Twin{
 		Notice: Suite{Package: "reservation", Tests: []string{"TestWhatIsInDoubtIsNeverOverloaded"}},
 	},
 	{
+		Name:    "what is in doubt is not set aside",
+		Promise: "A call whose COMMIT got no reply is run again until it is known what became of it.",
+		Without: "When its batch is split, and its row is slow, it goes to the slow lane, where one lock wait ends it.",
+		Edits:   []Edit{{"reservation/ledger.go", "if doubt.IsZero() {\n\t\t\t\t\thalf = l.divert(half)\n\t\t\t\t}", "half = l.divert(half)"}},
+		Notice:  onLedger("", "TestWhatIsInDoubtIsNotSetAside"),
+	},
+	{
+		Name:    "nor under its locks",
+		Promise: "The same holds for a call whose rows only its reservation tells.",
+		Without: "It goes to the slow lane when its reservation is locked and read.",
+		Edits:   []Edit{{"reservation/ledger.go", "l.attempt(ctx, ops, readAll, doubt.IsZero())", "l.attempt(ctx, ops, readAll, true)"}},
+		Notice:  onLedger("", "TestWhatIsInDoubtIsNotSetAside", "TestWhatIsInDoubtStaysSoInTheSlowLane"),
+	},
+	{
+		Name:    "the halves of doubt are in doubt",
+		Promise: "A batch in doubt that is split stays in doubt.",
+		Without: "Its halves are run as if nobody had tried before: one lock wait or a lost connection ends them.",
+		Edits:   []Edit{{"reservation/ledger.go", "l.run(ctx, half, doubt)", "l.run(ctx, half, time.Time{})"}},
+		Notice:  onLedger("", "TestWhatIsInDoubtIsNotSetAside"),
+	},
+	{
+		Name:    "doubt in the slow lane",
+		Promise: "A COMMIT that is lost in the slow lane leaves as much doubt as any other.",
+		Without: "Its calls are run again as if nobody had tried before.",
+		Edits:   []Edit{{"reservation/slowlane.go", "l.run(ctx, ops, l.doubted(ops, err))", "l.doubted(ops, err)\n\t\tl.run(ctx, ops, time.Time{})"}},
+		Notice:  onLedger("", "TestWhatIsInDoubtStaysSoInTheSlowLane"),
+	},
+	{
 		Name:    "what nobody waits for is not begun",
 		Promise: "OVERLOADED means that nothing was done, nor will be.",
 		Without: "Committers also take operations that their callers gave up.",
@@ -156,6 +184,13 @@ var ledger = []Twin{
 		Without: "All of it fails.",
 		Edits:   []Edit{{"reservation/ledger.go", "case len(ops) > 1:\n", "case len(ops) > 1 && !errors.Is(err, ErrLockWait):\n"}},
 		Notice:  onLedger("", "TestALockWaitRollsTheWholeBatchBack"),
+	},
+	{
+		Name:    "halves are set aside",
+		Promise: "A lock that nobody can see is waited for alone once: the other calls of its batch that want the row are set aside.",
+		Without: "Every half of the batch waits for it, down to the last call.",
+		Edits:   []Edit{{"reservation/ledger.go", "half = l.divert(half)\n", "\n"}},
+		Notice:  onLedger("", "TestALockThatNobodySeesIsWaitedForByFew"),
 	},
 	{
 		Name:    "an away ledger never splits",

@@ -105,6 +105,13 @@ var table = []Twin{
 		Notice:  byOperator,
 	},
 	{
+		Name:    "an operator's release is final",
+		Promise: "An operator's release uses the Cancel column: what it released is not taken again.",
+		Without: "It expires the hold, as its policy would.",
+		Edits:   []Edit{{"internal/operator/resolve.go", "Call: reservation.CancelKnown", "Call: reservation.ExpireDue"}},
+		Notice:  byOperator,
+	},
+	{
 		Name:    "an operator takes nothing again",
 		Promise: "An operator's confirm uses the Confirm column without taking again.",
 		Without: "It may take again what expired.",

@@ -1,0 +1,9 @@
+package display_test
+
+import (
+	"testing"
+
+	"stockhold/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"stockhold/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }

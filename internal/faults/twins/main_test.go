@@ -1,0 +1,9 @@
+package twins
+
+import (
+	"testing"
+
+	"stockhold/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
