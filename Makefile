@@ -55,7 +55,7 @@ deps: ## see that the servers and the C compiler that the tests need are there
 
 .PHONY: test
 test: deps ## run all tests, against real servers, with the race detector
-	CGO_ENABLED=1 go test -race -timeout 20m ./...
+	CGO_ENABLED=1 go test -race -pgo=off -timeout 20m ./...
 
 # A failing seed is printed; `go test ./internal/simulation -seed N -v` plays it again.
 SEEDS ?= 100000
@@ -92,14 +92,27 @@ soak: deps ## a shop's load under random faults for SOAK, drawn from SEED
 
 # --- measurements
 
+# Which calls the compiler optimises for. The file is committed, `go build` finds it
+# by its name, and it need not be quite of the code as it is: take it anew when the
+# way of a call has changed (docs/decisions/0012-profile-guided-builds.md).
+PROFILE := cmd/stockhold/default.pgo
+
 # Where `make bench` writes benchmarks.md, benchmarks.json and the charts. QUICK=1
 # makes it a matter of minutes.
 OUT ?= bench-results
 
+# The peers and the client are optimised as the service is.
 .PHONY: bench
 bench: deps ## measure against what one would otherwise build; OUT=dir, QUICK=1
-	go build -o $(BIN)/bench ./cmd/bench
+	go build -pgo=$(PROFILE) -o $(BIN)/bench ./cmd/bench
 	$(BIN)/bench --out $(OUT)
+
+.PHONY: profile
+profile: deps ## measure where the service's time goes, for the compiler
+	go build -o $(BIN)/bench ./cmd/bench
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/bench --out "$$folder" --pprof --systems stockhold --only try,cycles,refused,batch --callers 128 --seconds 10 --rounds 1; \
+	go tool pprof -proto "$$folder"/profiles/*.pprof > $(PROFILE)
 
 ROWS ?= 100000
 

@@ -126,3 +126,13 @@ func TestWhatIsInDoubtStaysSoInTheSlowLane(t *testing.T) {
 		s.answers(t, lockedFor(10))
 	})
 }
+
+// However often they waited for the lock, a conflict afterwards is their first: another
+// transaction got through, and they are run again.
+func TestWaitsInDoubtAreNotConflicts(t *testing.T) {
+	eachDoubt(t, 2, func(t *testing.T, s doubtful) {
+		locked := lockedFor(30)
+		conflict := once("now", func() error { return reservation.ErrConflict })
+		s.answers(t, func(step string) error { return errors.Join(locked(step), conflict(step)) })
+	})
+}

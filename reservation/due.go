@@ -39,7 +39,7 @@ func (l *Ledger) RunDue(ctx context.Context, policy OnExpiry, limit int) ([]Due,
 		switch {
 		case err == nil:
 			return due, nil
-		case errors.Is(err, ErrConflict) && runs < maxRuns:
+		case errors.Is(err, ErrConflict) && runs < maxConflicts:
 			countRetry("conflict")
 			l.pause(runs)
 		case len(due) == 0 || errors.Is(err, ErrAway) || errors.Is(err, ErrConflict) || ctx.Err() != nil:

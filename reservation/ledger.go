@@ -174,25 +174,26 @@ func takeAll(ops []*Operation) []*Operation {
 	return kept
 }
 
-// maxRuns bounds how often a batch is run again for conflicts. Each of them
+// maxConflicts bounds how often a batch is run again for conflicts. Each of them
 // means that another transaction got through.
-const maxRuns = 20
+const maxConflicts = 20
 
 // run takes operations to their answers, whatever happens. doubt is since when
 // the outcome of a COMMIT of theirs is unknown, or zero.
 func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 	readAll := !doubt.IsZero()
-	for runs := 1; len(ops) > 0; runs++ {
+	for runs, conflicts := 1, 0; len(ops) > 0; runs++ {
 		rest, err := l.attempt(ctx, ops, readAll, doubt.IsZero())
 		switch {
 		case err == nil:
-			ops, runs, readAll, doubt = rest, 0, false, time.Time{}
+			ops, runs, conflicts, readAll, doubt = rest, 0, 0, false, time.Time{}
 		case errors.Is(err, errSeen):
 			countRetry("id_appeared") // the operations that met it read it first now
-		case errors.Is(err, ErrConflict) && runs < maxRuns:
+		case errors.Is(err, ErrConflict) && conflicts < maxConflicts:
 			countRetry("conflict")
+			conflicts++
 			readAll = true
-			l.pause(runs)
+			l.pause(conflicts)
 		case errors.Is(err, ErrCommitUnknown), !doubt.IsZero() && errors.Is(err, ErrAway):
 			countRetry("commit_unknown")
 			if doubt.IsZero() {

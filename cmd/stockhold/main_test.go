@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	racing, plain = filepath.Join(folder, "racing", "stockhold"), filepath.Join(folder, "plain", "stockhold")
-	for _, args := range [][]string{{"-race", "-o", racing}, {"-o", plain}} {
+	for _, args := range [][]string{{"-race", "-pgo=off", "-o", racing}, {"-o", plain}} {
 		build := exec.Command("go", append(append([]string{"build"}, args...), ".")...)
 		build.Env = append(os.Environ(), "CGO_ENABLED=1")
 		if text, err := build.CombinedOutput(); err != nil {

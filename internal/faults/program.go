@@ -19,6 +19,7 @@ type Program struct {
 type BuildOptions struct {
 	Race    bool   // with the race detector: several times slower
 	Overlay string // a file for `go build -overlay`: a twin of the program, changed somewhere
+	Shipped bool   // as users have it: no crash points, and optimised by the profile
 }
 
 // Build builds the program into a folder of its own, which Close removes.
@@ -28,7 +29,10 @@ func Build(ctx context.Context, options BuildOptions) (*Program, error) {
 		return nil, err
 	}
 	p := &Program{Path: filepath.Join(folder, "stockhold")}
-	args := []string{"build", "-tags", "faults", "-o", p.Path}
+	args := []string{"build", "-o", p.Path}
+	if !options.Shipped {
+		args = append(args, "-tags", "faults", "-pgo=off") // which takes twice as long to build
+	}
 	environment := append(os.Environ(), "CGO_ENABLED=0")
 	if options.Race {
 		args = append(args, "-race")

@@ -23,6 +23,7 @@ type door struct {
 	limit   int64
 	inside  *atomic.Int64 // shared by all doors of a server
 	writer  *connect.ErrorWriter
+	notes   []note
 	metrics *metrics
 }
 
@@ -34,12 +35,17 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.metrics.shed.Add(context.WithoutCancel(r.Context()), 1)
-	_ = d.writer.Write(w, r, d.refusal().asError()) // whom it does not reach is gone
+	switch r.Header.Get("Content-Type") {
+	case "application/proto", "application/json":
+		d.notes[mathrand.N(len(d.notes))].hand(w)
+	default:
+		_ = d.writer.Write(w, r, refuseAtDoor(d.limit).asError()) // whom it does not reach is gone
+	}
 }
 
-func (d *door) refusal() *refusal {
+func refuseAtDoor(limit int64) *refusal {
 	return newRefusal(connect.CodeResourceExhausted, stockholdv1.Reason_REASON_OVERLOADED,
-		fmt.Sprintf("overloaded: %d calls are under way, the most there may be; nothing was done", d.limit)).after(shedFor())
+		fmt.Sprintf("overloaded: %d calls are under way, the most there may be; nothing was done", limit)).after(shedFor())
 }
 
 // shedFor is when to come back: later than what is inside takes at the usual

@@ -101,3 +101,16 @@ func TestRoomIsGivenBack(t *testing.T) {
 		require.NotEqual(t, connect.CodeResourceExhausted, connect.CodeOf(err), "%v", err)
 	}
 }
+
+// Who is turned away together is told to come back at different times.
+func TestTheTurnedAwayComeBackSpread(t *testing.T) {
+	written, err := writeNotes(connect.NewErrorWriter(), 7)
+	require.NoError(t, err)
+	texts := map[string]bool{}
+	for i := range written {
+		require.Equal(t, http.StatusTooManyRequests, written[i].status)
+		require.Contains(t, written[i].body.String(), "7 calls are under way")
+		texts[written[i].body.String()] = true
+	}
+	require.Greater(t, len(texts), notes/2)
+}

@@ -130,12 +130,16 @@ func Handler(service Service, options Options) (http.Handler, error) {
 		}
 	}
 
+	notes, err := writeNotes(writer, int64(options.MaxCalls))
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	inside := new(atomic.Int64)
 	serve := func(path string, handler http.Handler) {
 		mux.Handle(path, admitted(&door{
 			next: limitBodies(handler, options.MaxBodyBytes), limit: int64(options.MaxCalls),
-			inside: inside, writer: writer, metrics: metrics,
+			inside: inside, writer: writer, notes: notes, metrics: metrics,
 		}))
 	}
 	serve(stockholdv1connect.NewReservationServiceHandler(&reservations{service, errs, metrics}, callOptions...))

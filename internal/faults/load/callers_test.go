@@ -3,7 +3,6 @@
 package load
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,10 +10,10 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	stockholdv1 "stockhold/gen/stockhold/v1"
-	"stockhold/internal/faults"
 )
 
 // deadline is what callers give a call.
@@ -34,6 +33,7 @@ type figures struct {
 	p50, p99   time.Duration // of what was held or sold out
 	slowest    time.Duration // to be turned away
 	stalled    float64       // share of the time in which callers had no processor to call with
+	full       float64       // share of the time in which no connection carried another call
 }
 
 func (f figures) answered() int { return f.held + f.soldOut }
@@ -42,48 +42,58 @@ func (f figures) answered() int { return f.held + f.soldOut }
 func (f figures) rate() float64 { return float64(f.answered()) / f.took.Seconds() }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%d offered in %s: %d held, %d sold out (%.0f/s, p50 %s, p99 %s), %d overloaded (slowest %s), %d late, %d other (%v); callers stalled for %.0f%%",
+	return fmt.Sprintf("%d offered in %s: %d held, %d sold out (%.0f/s, p50 %s, p99 %s), %d overloaded (slowest %s), %d late, %d other (%v); callers stalled for %.0f%%, connections full for %.0f%%",
 		f.offered, f.took.Round(time.Millisecond), f.held, f.soldOut, f.rate(), f.p50.Round(100*time.Microsecond), f.p99.Round(100*time.Microsecond),
-		f.overloaded, f.slowest.Round(time.Millisecond), f.late, f.other, f.example, 100*f.stalled)
+		f.overloaded, f.slowest.Round(time.Millisecond), f.late, f.other, f.example, 100*f.stalled, 100*f.full)
 }
 
 // callers make Trys for one unit of some skus. No two have the same id.
 type callers struct {
-	clients []*faults.Client // a connection each
-	skus    func(n int64) string
-	next    *atomic.Int64
+	wires []*wire
+	skus  func(n int64) string
+	next  *atomic.Int64
+	open  sync.WaitGroup // calls without an answer
 
 	mu    sync.Mutex
 	seen  figures
 	times []time.Duration
 }
 
-func (c *callers) call(ctx context.Context) {
+// call makes one call that was due at a time, and then does something else.
+func (c *callers) call(due time.Time, then func()) {
 	n := c.next.Add(1)
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	_, err := c.clients[n%int64(len(c.clients))].Try(ctx, &stockholdv1.TryRequest{ReservationId: fmt.Sprintf("load-%d", n), Ttl: durationpb.New(time.Hour),
+	request, err := proto.Marshal(&stockholdv1.TryRequest{ReservationId: fmt.Sprintf("load-%d", n), Ttl: durationpb.New(time.Hour),
 		Lines: []*stockholdv1.Line{{Sku: c.skus(n), Quantity: 1}}})
-	took := time.Since(began)
+	if err != nil {
+		panic(err) // these fields can be written
+	}
+	c.open.Add(1)
+	c.wires[n%int64(len(c.wires))].call(request, due, func(r *reply) {
+		defer c.open.Done()
+		c.note(r)
+		then()
+	})
+}
+
+func (c *callers) note(r *reply) {
+	code, refusal, err := r.outcome()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	refusal := faults.Refusal(err)
 	switch {
+	case r.took > deadline || code == connect.CodeDeadlineExceeded.String():
+		c.seen.late++
 	case err == nil:
 		c.seen.held++
-		c.times = append(c.times, took)
+		c.times = append(c.times, r.took)
 	case refusal.GetReason() == stockholdv1.Reason_REASON_INSUFFICIENT_STOCK:
 		c.seen.soldOut++
-		c.times = append(c.times, took)
+		c.times = append(c.times, r.took)
 	case refusal.GetReason() == stockholdv1.Reason_REASON_OVERLOADED:
 		c.seen.overloaded++
-		c.seen.slowest = max(c.seen.slowest, took)
+		c.seen.slowest = max(c.seen.slowest, r.took)
 		if refusal.GetRetryAfter().AsDuration() <= 0 {
 			c.seen.untimely++
 		}
-	case connect.CodeOf(err) == connect.CodeDeadlineExceeded:
-		c.seen.late++
 	default:
 		c.seen.other++
 		c.seen.example = err
@@ -91,44 +101,64 @@ func (c *callers) call(ctx context.Context) {
 }
 
 // closed has so many callers call again as soon as they were answered.
-func (c *callers) closed(ctx context.Context, parallel int, length time.Duration) figures {
+func (c *callers) closed(parallel int, length time.Duration) figures {
 	began := time.Now()
-	var group sync.WaitGroup
-	for range parallel {
-		group.Go(func() {
-			for time.Since(began) < length && ctx.Err() == nil {
-				c.call(ctx)
-			}
-		})
+	var again func()
+	again = func() {
+		if time.Since(began) < length {
+			c.call(time.Now(), again)
+		}
 	}
-	group.Wait()
+	for range parallel {
+		again()
+	}
+	c.wait()
 	return c.figures(time.Since(began))
 }
 
 // stall is how late a caller may be before somebody else has its processor.
 const stall = 20 * time.Millisecond
 
-// open calls at a steady rate, whoever was answered.
-func (c *callers) open(ctx context.Context, rate float64, length time.Duration) figures {
+// steady calls at a rate, whoever was answered, as long as the connections carry more
+// calls; when they do not, it makes up for that as soon as they do.
+func (c *callers) steady(rate float64, length time.Duration) figures {
 	began := time.Now()
-	var group sync.WaitGroup
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	var stalled time.Duration
-	for sent, last := 0, began; time.Since(began) < length && ctx.Err() == nil; <-tick.C {
-		if late := time.Since(last); late > stall {
+	var stalled, full time.Duration
+	sent := 0
+	for idle := began; time.Since(began) < length; <-tick.C {
+		now := time.Now()
+		if late := now.Sub(idle); late > stall {
 			stalled += late
 		}
-		last = time.Now()
-		for due := int(rate * time.Since(began).Seconds()); sent < due; sent++ {
-			group.Go(func() { c.call(ctx) })
+		for due := int(rate * now.Sub(began).Seconds()); sent < due && time.Since(began) < length; sent++ {
+			c.call(began.Add(time.Duration(float64(sent)/rate*float64(time.Second))), func() {})
+		}
+		idle = time.Now()
+		if busy := idle.Sub(now); busy > stall {
+			full += busy
 		}
 	}
 	took := time.Since(began)
-	group.Wait()
+	c.wait()
 	f := c.figures(took)
-	f.stalled = stalled.Seconds() / took.Seconds()
+	f.stalled, f.full = stalled.Seconds()/took.Seconds(), full.Seconds()/took.Seconds()
 	return f
+}
+
+// patience is how long an answer may fail to come. The server has far less.
+const patience = time.Minute
+
+// wait waits until every call was answered, or breaks the connections.
+func (c *callers) wait() {
+	impatient := time.AfterFunc(patience, func() {
+		for _, wire := range c.wires {
+			wire.conn.Close()
+		}
+	})
+	defer impatient.Stop()
+	c.open.Wait()
 }
 
 // figures are what was seen since the last time.

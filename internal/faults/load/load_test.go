@@ -14,7 +14,7 @@ import (
 	"stockhold/internal/faults"
 )
 
-func TestMain(m *testing.M) { faults.Main(m, faults.BuildOptions{}) }
+func TestMain(m *testing.M) { faults.Main(m, faults.BuildOptions{Shipped: true}) }
 
 const skus = 1000
 
@@ -22,7 +22,7 @@ const skus = 1000
 // of them. When load made the service collapse it answered a tenth of the best, and
 // the others' p99 was up to 14 times the usual.
 const (
-	rounds  = 10
+	rounds  = 3
 	atTwice = 0.8 // answered at twice the load, over the best
 	inStorm = 2   // p99 of the others in the storm, over the usual
 
@@ -87,9 +87,10 @@ func open(t *testing.T) *shelf {
 func (s *shelf) callers(t *testing.T, skus func(int64) string) *callers {
 	c := &callers{skus: skus, next: &s.next}
 	for range 4 {
-		client := faults.NewClient(s.url)
-		t.Cleanup(client.Close)
-		c.clients = append(c.clients, client)
+		wire, err := dial(s.url)
+		require.NoError(t, err)
+		t.Cleanup(wire.close)
+		c.wires = append(c.wires, wire)
 	}
 	return c
 }
@@ -102,16 +103,16 @@ func sku(n int64) string { return fmt.Sprintf("sku-%d", n%skus) }
 func TestTwiceTheLoad(t *testing.T) {
 	shelf := openApart(t)
 	c := shelf.callers(t, sku)
-	c.closed(t.Context(), 128, 2*time.Second)
+	c.closed(128, 2*time.Second)
 	began := time.Now()
 	for round := 1; ; {
-		best := c.closed(t.Context(), 256, 4*time.Second)
-		calm := c.open(t.Context(), best.rate()/5, 3*time.Second)
-		twice := c.open(t.Context(), 2*best.rate(), 6*time.Second)
+		best := c.closed(256, 4*time.Second)
+		calm := c.steady(best.rate()/5, 3*time.Second)
+		twice := c.steady(2*best.rate(), 6*time.Second)
 		after := time.Now()
 		var back figures
 		for since := time.Duration(0); since < 5*time.Second; since = time.Since(after) {
-			back = c.open(t.Context(), best.rate()/5, time.Second)
+			back = c.steady(best.rate()/5, time.Second)
 			if back.overloaded+back.late+back.other == 0 {
 				break
 			}
@@ -134,15 +135,15 @@ func TestRetryStormOnOneSoldOutSKU(t *testing.T) {
 	shelf := open(t)
 	c := shelf.callers(t, sku)
 	storm := shelf.callers(t, func(int64) string { return "sold-out" })
-	best := c.closed(t.Context(), 256, 3*time.Second)
+	best := c.closed(256, 3*time.Second)
 	began := time.Now()
 	for round := 1; ; {
-		usual := c.open(t.Context(), best.rate()/3, 4*time.Second)
+		usual := c.steady(best.rate()/3, 4*time.Second)
 		var stormy figures
 		var both sync.WaitGroup
-		both.Go(func() { stormy = storm.closed(t.Context(), 256, 8*time.Second) })
+		both.Go(func() { stormy = storm.closed(256, 8*time.Second) })
 		time.Sleep(3 * time.Second) // a storm lasts; this is not about its first moment
-		meanwhile := c.open(t.Context(), best.rate()/3, 4*time.Second)
+		meanwhile := c.steady(best.rate()/3, 4*time.Second)
 		both.Wait()
 		t.Logf("round %d:\nusual     %s\nstorm     %s\nmeanwhile %s\np99 in the storm over usual: %.2f",
 			round, usual, stormy, meanwhile, float64(meanwhile.p99)/float64(usual.p99))

@@ -130,7 +130,7 @@ func soak(ctx context.Context, o options, schedule []Fault) (report Report, err 
 	if err != nil {
 		return report, err
 	}
-	shown.note("the faults are over; waiting for rest")
+	shown.note("the faults are over; waiting for rest, then asking what became of every order")
 	w.judge(context.WithoutCancel(ctx), l, &report)
 	if len(report.Broken) > 0 {
 		report.Logs, err = w.keepLogs(report)

@@ -11,7 +11,7 @@ func Document() string {
 	fmt.Fprintf(&b, `# Twins
 
 A twin is this program with one guard taken out. Each of the %d below is built and
-tested by `+"`go test -tags faults -timeout 15m -v ./internal/faults/twins`"+`; the suite fails
+tested by `+"`go test -tags faults -timeout 30m -v ./internal/faults/twins`"+`; the suite fails
 when a twin passes the tests that must notice it. This page is written by
 `+"`go test ./internal/faults/twins -update`"+`, and checked by every `+"`go test ./...`"+`.
 

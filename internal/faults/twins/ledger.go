@@ -212,7 +212,7 @@ var ledger = []Twin{
 		Name:    "conflicts run again",
 		Promise: "A duplicate key or a deadlock rolls back and runs the whole batch again.",
 		Without: "It is halved like any other error.",
-		Edits:   []Edit{{"reservation/ledger.go", "case errors.Is(err, ErrConflict) && runs < maxRuns:", "case false:"}},
+		Edits:   []Edit{{"reservation/ledger.go", "case errors.Is(err, ErrConflict) && conflicts < maxConflicts:", "case false:"}},
 		Notice:  onLedger("MariaDB", "TestARepeatIsNeverRefusedForItsOwnStock"),
 	},
 	{
