@@ -69,8 +69,9 @@ const (
 	defaultMaxBodyBytes = 1 << 20
 	defaultMaxCalls     = 1024
 
-	// Below some hundred bytes, compressing an answer costs more than it saves.
-	compressFromBytes = 1024
+	// To compress the answer of a hundred Trys, 9 KiB, takes 150 µs, by profile; a network
+	// of a gigabit carries it in 75. Long pages of a listing are worth it.
+	compressFromBytes = 16 << 10
 
 	maxSideBytes = 64 << 10 // of a message to the health and reflection services
 )

@@ -104,7 +104,7 @@ func TestOnlyLargeAnswersAreCompressed(t *testing.T) {
 		return do(t, conformance.HTTPClient(t), request).header.Get("Content-Encoding")
 	}
 	require.Empty(t, encoding())
-	d.stocks = make([]inventory.Stock, 50)
+	d.stocks = make([]inventory.Stock, 500)
 	for i := range d.stocks {
 		d.stocks[i].SKU = strings.Repeat("x", 64)
 	}
