@@ -109,10 +109,11 @@ bench: deps ## measure against what one would otherwise build; OUT=dir, QUICK=1
 
 .PHONY: profile
 profile: deps ## measure where the service's time goes, for the compiler
-	go build -o $(BIN)/bench ./cmd/bench
+	go build -pgo=$(PROFILE) -o $(BIN)/bench ./cmd/bench
 	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(BIN)/bench --out "$$folder" --pprof --systems stockhold --only try,cycles,refused,batch --callers 128 --seconds 10 --rounds 1; \
-	go tool pprof -proto "$$folder"/profiles/*.pprof > $(PROFILE)
+	go tool pprof -proto "$$folder"/profiles/*.pprof > "$$folder"/merged; \
+	mv "$$folder"/merged $(PROFILE)
 
 ROWS ?= 100000
 

@@ -200,7 +200,7 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 				doubt = l.doubted(ops, err)
 			}
 			if time.Since(doubt) > 2*l.opts.BatchTimeout {
-				l.fail(ops, fmt.Errorf("%w: the outcome of COMMIT is unknown, it may have happened: %w", ErrUnavailable, err))
+				l.fail(ops, unknown(err))
 				return
 			}
 			readAll = true
@@ -213,7 +213,7 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 		case errors.Is(err, ErrLockWait) && !doubt.IsZero(): // the lost COMMIT still holds its locks
 			countRetry("commit_unknown")
 			if time.Since(doubt) > 2*l.opts.BatchTimeout {
-				l.fail(ops, stuck(err))
+				l.fail(ops, unknown(err))
 				return
 			}
 		case len(ops) > 1 && errors.Is(err, ErrLockWait) && l.setAside(ctx, &ops):
@@ -237,6 +237,11 @@ func (l *Ledger) run(ctx context.Context, ops []*Operation, doubt time.Time) {
 			return
 		}
 	}
+}
+
+// unknown is the answer of operations whose COMMIT stayed in doubt.
+func unknown(err error) error {
+	return fmt.Errorf("%w: the outcome of COMMIT is unknown, it may have happened: %w", ErrUnavailable, err)
 }
 
 // doubted marks operations that were in a COMMIT without a reply, and says since when.

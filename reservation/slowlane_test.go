@@ -133,7 +133,8 @@ func TestALockThatNobodySeesIsWaitedForByFew(t *testing.T) {
 	for _, answer := range s.all(t, ops...) {
 		require.ErrorIs(t, answer.Err, reservation.ErrLockWait)
 	}
-	// 16, 8, 4, 2 and 1 wait, look after each, and each of the others is alone at worst.
+	// Batches of 16, 8, 4, 2 and 1 wait, each looks for the lock afterwards, and every other
+	// operation is alone at worst.
 	require.LessOrEqual(t, s.store.count("lock stocks"), 5+5+15)
 }
 

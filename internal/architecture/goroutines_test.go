@@ -17,7 +17,7 @@ import (
 
 // Whoever starts a goroutine waits for it: the tests of each package look for those
 // that were left behind, and each package that starts one has tests.
-func TestPackagesThatStartGoroutinesLookForLeaks(t *testing.T) {
+func TestPackagesLookForLeaks(t *testing.T) {
 	start, tested, look := map[string]string{}, map[string]bool{}, map[string]bool{} // by folder
 	files := token.NewFileSet()
 	require.NoError(t, filepath.WalkDir("../..", func(name string, entry fs.DirEntry, err error) error {

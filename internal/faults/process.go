@@ -182,10 +182,11 @@ func (p *Process) Failed() error {
 	if errors.As(p.result, &exit) && !exit.Exited() || p.result == nil {
 		return nil
 	}
-	return fmt.Errorf("process %d ended by itself: %w\n%s", p.Pid(), p.result, tail(p.Log(), 8<<10))
+	return fmt.Errorf("process %d did not end well: %w\n%s", p.Pid(), p.result, tail(p.Log(), 8<<10))
 }
 
-// handlerPanicked is what a server logs of a call that panicked and that it survived.
+// handlerPanicked is what a server logs of a call that panicked and that it survived
+// (package rpc, whose test of it knows).
 const handlerPanicked = "a handler panicked"
 
 // Stop ends the process with SIGTERM and waits until it is gone. A run that does

@@ -31,7 +31,7 @@ func Build(ctx context.Context, options BuildOptions) (*Program, error) {
 	p := &Program{Path: filepath.Join(folder, "stockhold")}
 	args := []string{"build", "-o", p.Path}
 	if !options.Shipped {
-		args = append(args, "-tags", "faults", "-pgo=off") // which takes twice as long to build
+		args = append(args, "-tags", "faults", "-pgo=off") // a guided build takes twice as long
 	}
 	environment := append(os.Environ(), "CGO_ENABLED=0")
 	if options.Race {

@@ -124,6 +124,9 @@ func TestDefectsAreLoggedUnderTheirID(t *testing.T) {
 			require.Regexp(t, "^[a-z2-7]{12}$", id)
 			require.Contains(t, log.String(), "error_id="+id)
 			require.Contains(t, log.String(), "rpc=SetStock")
+			if d.panics != nil { // internal/faults looks for these words
+				require.Contains(t, log.String(), "a handler panicked")
+			}
 		})
 	}
 }

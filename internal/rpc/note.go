@@ -19,8 +19,8 @@ type note struct {
 	body   bytes.Buffer
 }
 
-// notes is how many differ, in when to come back.
-const notes = 64
+// noteCount is how many differ, in when to come back.
+const noteCount = 64
 
 // writeNotes writes refusals at the door.
 func writeNotes(writer *connect.ErrorWriter, limit int64) ([]note, error) {
@@ -29,7 +29,7 @@ func writeNotes(writer *connect.ErrorWriter, limit int64) ([]note, error) {
 		return nil, fmt.Errorf("write refusals: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/proto")
-	all := make([]note, notes)
+	all := make([]note, noteCount)
 	for i := range all {
 		all[i].header = http.Header{}
 		if err := writer.Write(&all[i], request, refuseAtDoor(limit).asError()); err != nil {

@@ -21,8 +21,9 @@ const deadline = 2 * time.Second
 
 // figures are what callers saw in a while.
 type figures struct {
-	took       time.Duration
+	window     time.Duration // in which calls were made
 	offered    int
+	within     int // held or sold out before it was over
 	held       int
 	soldOut    int
 	overloaded int
@@ -33,17 +34,20 @@ type figures struct {
 	p50, p99   time.Duration // of what was held or sold out
 	slowest    time.Duration // to be turned away
 	stalled    float64       // share of the time in which callers had no processor to call with
-	full       float64       // share of the time in which no connection carried another call
+	full       float64       // share of the time in which the connection whose turn it was took no call, or there was no processor to call with
 }
 
-func (f figures) answered() int { return f.held + f.soldOut }
+// rate is answers a second. Those that came when nobody called any more do not count.
+func (f figures) rate() float64 { return float64(f.within) / f.window.Seconds() }
 
-// rate is answers a second.
-func (f figures) rate() float64 { return float64(f.answered()) / f.took.Seconds() }
+// normal reports whether everybody was answered, and about as soon as usual.
+func (f figures) normal(usual figures) bool {
+	return f.overloaded+f.late+f.other == 0 && f.p99 <= max(asUsual*usual.p99, shortly)
+}
 
 func (f figures) String() string {
 	return fmt.Sprintf("%d offered in %s: %d held, %d sold out (%.0f/s, p50 %s, p99 %s), %d overloaded (slowest %s), %d late, %d other (%v); callers stalled for %.0f%%, connections full for %.0f%%",
-		f.offered, f.took.Round(time.Millisecond), f.held, f.soldOut, f.rate(), f.p50.Round(100*time.Microsecond), f.p99.Round(100*time.Microsecond),
+		f.offered, f.window.Round(time.Millisecond), f.held, f.soldOut, f.rate(), f.p50.Round(100*time.Microsecond), f.p99.Round(100*time.Microsecond),
 		f.overloaded, f.slowest.Round(time.Millisecond), f.late, f.other, f.example, 100*f.stalled, 100*f.full)
 }
 
@@ -55,8 +59,18 @@ type callers struct {
 	open  sync.WaitGroup // calls without an answer
 
 	mu    sync.Mutex
+	over  time.Time // when the window is
 	seen  figures
 	times []time.Duration
+}
+
+// begin opens the window.
+func (c *callers) begin(length time.Duration) (began time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	began = time.Now()
+	c.over = began.Add(length)
+	return began
 }
 
 // call makes one call that was due at a time, and then does something else.
@@ -79,15 +93,20 @@ func (c *callers) note(r *reply) {
 	code, refusal, err := r.outcome()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	answered := func(counter *int) {
+		*counter++
+		c.times = append(c.times, r.took)
+		if r.began.Add(r.took).Before(c.over) {
+			c.seen.within++
+		}
+	}
 	switch {
 	case r.took > deadline || code == connect.CodeDeadlineExceeded.String():
 		c.seen.late++
 	case err == nil:
-		c.seen.held++
-		c.times = append(c.times, r.took)
+		answered(&c.seen.held)
 	case refusal.GetReason() == stockholdv1.Reason_REASON_INSUFFICIENT_STOCK:
-		c.seen.soldOut++
-		c.times = append(c.times, r.took)
+		answered(&c.seen.soldOut)
 	case refusal.GetReason() == stockholdv1.Reason_REASON_OVERLOADED:
 		c.seen.overloaded++
 		c.seen.slowest = max(c.seen.slowest, r.took)
@@ -102,7 +121,8 @@ func (c *callers) note(r *reply) {
 
 // closed has so many callers call again as soon as they were answered.
 func (c *callers) closed(parallel int, length time.Duration) figures {
-	began := time.Now()
+	began := c.begin(length)
+	defer c.impatient(length)()
 	var again func()
 	again = func() {
 		if time.Since(began) < length {
@@ -112,8 +132,8 @@ func (c *callers) closed(parallel int, length time.Duration) figures {
 	for range parallel {
 		again()
 	}
-	c.wait()
-	return c.figures(time.Since(began))
+	c.open.Wait()
+	return c.figures(length)
 }
 
 // stall is how late a caller may be before somebody else has its processor.
@@ -122,7 +142,8 @@ const stall = 20 * time.Millisecond
 // steady calls at a rate, whoever was answered, as long as the connections carry more
 // calls; when they do not, it makes up for that as soon as they do.
 func (c *callers) steady(rate float64, length time.Duration) figures {
-	began := time.Now()
+	began := c.begin(length)
+	defer c.impatient(length)()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	var stalled, full time.Duration
@@ -140,33 +161,31 @@ func (c *callers) steady(rate float64, length time.Duration) figures {
 			full += busy
 		}
 	}
-	took := time.Since(began)
-	c.wait()
-	f := c.figures(took)
-	f.stalled, f.full = stalled.Seconds()/took.Seconds(), full.Seconds()/took.Seconds()
+	c.open.Wait()
+	f := c.figures(length)
+	f.stalled, f.full = stalled.Seconds()/length.Seconds(), full.Seconds()/length.Seconds()
 	return f
 }
 
 // patience is how long an answer may fail to come. The server has far less.
 const patience = time.Minute
 
-// wait waits until every call was answered, or breaks the connections.
-func (c *callers) wait() {
-	impatient := time.AfterFunc(patience, func() {
+// impatient breaks the connections, and so ends all calls, if they are not answered
+// long after the window. The caller stops that.
+func (c *callers) impatient(length time.Duration) (stop func() bool) {
+	return time.AfterFunc(length+patience, func() {
 		for _, wire := range c.wires {
 			wire.conn.Close()
 		}
-	})
-	defer impatient.Stop()
-	c.open.Wait()
+	}).Stop
 }
 
 // figures are what was seen since the last time.
-func (c *callers) figures(took time.Duration) figures {
+func (c *callers) figures(window time.Duration) figures {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.seen
-	f.took = took
+	f.window = window
 	f.offered = f.held + f.soldOut + f.overloaded + f.late + f.other
 	if len(c.times) > 0 {
 		slices.Sort(c.times)

@@ -23,8 +23,11 @@ const skus = 1000
 // the others' p99 was up to 14 times the usual.
 const (
 	rounds  = 3
-	atTwice = 0.8 // answered at twice the load, over the best
-	inStorm = 2   // p99 of the others in the storm, over the usual
+	atTwice = 0.8                   // answered at twice the load, over the best
+	asUsual = 2                     // p99 of the others in the storm, and of all after the load, over the usual
+	shortly = 50 * time.Millisecond // is as usual, whatever that is
+
+	twiceFor = 6 * time.Second
 
 	// What a round says in which the callers were stalled for longer than this is about
 	// whoever else uses the machine. It is played again, for some minutes.
@@ -99,7 +102,7 @@ func sku(n int64) string { return fmt.Sprintf("sku-%d", n%skus) }
 
 // Offered twice what it can carry, the server turns the rest away with a time to
 // come back, and goes on answering about as much as it could answer at best; when
-// the load goes, nobody is turned away any more within 5 s.
+// the load goes, it is as quick as before within 5 s, and turns nobody away.
 func TestTwiceTheLoad(t *testing.T) {
 	shelf := openApart(t)
 	c := shelf.callers(t, sku)
@@ -108,20 +111,22 @@ func TestTwiceTheLoad(t *testing.T) {
 	for round := 1; ; {
 		best := c.closed(256, 4*time.Second)
 		calm := c.steady(best.rate()/5, 3*time.Second)
-		twice := c.steady(2*best.rate(), 6*time.Second)
+		twice := c.steady(2*best.rate(), twiceFor)
 		after := time.Now()
 		var back figures
 		for since := time.Duration(0); since < 5*time.Second; since = time.Since(after) {
 			back = c.steady(best.rate()/5, time.Second)
-			if back.overloaded+back.late+back.other == 0 {
+			if back.normal(calm) {
 				break
 			}
 		}
 		t.Logf("round %d:\nbest   %s\ncalm   %s\ntwice  %s\nback   %s, %s after\nanswered at twice the load over best: %.2f",
 			round, best, calm, twice, back, time.Since(after).Round(time.Millisecond), twice.rate()/best.rate())
 		require.Zero(t, twice.untimely)
+		offered := float64(twice.offered) / twiceFor.Seconds()
 		// A machine that stalls may have a store away for a moment; then this round says nothing.
-		if twice.overloaded > 0 && twice.other == 0 && twice.rate() >= atTwice*best.rate() && back.overloaded+back.late+back.other == 0 {
+		if offered >= 1.9*best.rate() && twice.overloaded > 0 && twice.late < twice.offered/100 && twice.other == 0 &&
+			twice.rate() >= atTwice*best.rate() && back.normal(calm) {
 			break
 		}
 		another(t, began, twice.stalled, &round)
@@ -148,7 +153,7 @@ func TestRetryStormOnOneSoldOutSKU(t *testing.T) {
 		t.Logf("round %d:\nusual     %s\nstorm     %s\nmeanwhile %s\np99 in the storm over usual: %.2f",
 			round, usual, stormy, meanwhile, float64(meanwhile.p99)/float64(usual.p99))
 		require.Zero(t, stormy.held)
-		if meanwhile.held == meanwhile.offered && float64(meanwhile.p99) <= inStorm*float64(usual.p99) {
+		if meanwhile.held == meanwhile.offered && float64(meanwhile.p99) <= asUsual*float64(usual.p99) {
 			break
 		}
 		another(t, began, meanwhile.stalled, &round)

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -29,8 +30,8 @@ const (
 	frameSize = 1 << 14
 )
 
-// wire is a connection that makes Trys at as little cost as the protocol allows:
-// Connect's unary protocol in bare HTTP/2 frames, many calls to a write, and no
+// wire is a connection that makes Trys at little cost: Connect's unary protocol in
+// bare HTTP/2 frames, many calls to a write, and no
 // goroutine, no context and no message for each. The usual client takes longer to
 // call than the server to turn away, and would be what is measured.
 //
@@ -113,17 +114,16 @@ func dial(url string) (*wire, error) {
 		w.free <- struct{}{}
 	}
 	w.hpack = hpack.NewEncoder(&w.block)
-	w.framer = http2.NewFramer(w.out, conn)
+	w.framer = http2.NewFramer(w.out, bufio.NewReaderSize(conn, 4*frameSize))
 	w.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	w.framer.SetReuseFrames()
 	w.out.WriteString(http2.ClientPreface)
 	if err := errors.Join(
 		w.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window}, http2.Setting{ID: http2.SettingEnablePush, Val: 0}),
-		w.framer.WriteWindowUpdate(0, window)); err != nil {
-		return nil, err
-	}
-	if err := w.send(); err != nil { // at once: a server closes a connection that says nothing
-		return nil, err
+		w.framer.WriteWindowUpdate(0, window),
+		w.send(), // at once: a server closes a connection that says nothing
+	); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	w.running.Go(w.write)
 	w.running.Go(w.read)
@@ -138,7 +138,8 @@ func (w *wire) close() {
 }
 
 // call sends one request as soon as a stream is free. then hears what became of it;
-// it may call again, for which there is a stream, but must not wait for an answer.
+// it may call again, if fewer calls are under way than one connection carries, and
+// must not wait for an answer.
 func (w *wire) call(request []byte, began time.Time, then func(*reply)) {
 	<-w.free
 	w.due <- &reply{body: request, began: began, then: then} // there is room for as many as there are streams
