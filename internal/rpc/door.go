@@ -28,9 +28,9 @@ type door struct {
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	growStack()
 	defer d.inside.Add(-1)
 	if d.inside.Add(1) <= d.limit {
+		growStack()
 		d.next.ServeHTTP(w, r)
 		return
 	}

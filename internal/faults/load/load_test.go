@@ -22,7 +22,7 @@ const skus = 1000
 // of them. When load made the service collapse it answered a tenth of the best, and
 // the others' p99 was up to 14 times the usual.
 const (
-	rounds  = 3
+	rounds  = 10
 	atTwice = 0.8                   // answered at twice the load, over the best
 	asUsual = 2                     // p99 of the others in the storm, and of all after the load, over the usual
 	shortly = 50 * time.Millisecond // is as usual, whatever that is
