@@ -32,7 +32,7 @@ func TestServerThatEndsByItself(t *testing.T) {
 	ended := serve()
 	require.NoError(t, ended.Signal(syscall.SIGQUIT)) // ends it as a panic does
 	require.Error(t, ended.Wait(faults.Within(t, time.Minute)))
-	require.ErrorContains(t, site.Failed(), "ended by itself: exit status 2")
+	require.ErrorContains(t, site.Failed(), "did not end well: exit status 2")
 	require.NoError(t, site.Close())
-	require.ErrorContains(t, site.Failed(), "ended by itself", "also when all is over")
+	require.ErrorContains(t, site.Failed(), "did not end well", "also when all is over")
 }

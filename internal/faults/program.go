@@ -17,7 +17,6 @@ type Program struct {
 
 // BuildOptions shape a build.
 type BuildOptions struct {
-	Race    bool   // with the race detector: several times slower
 	Overlay string // a file for `go build -overlay`: a twin of the program, changed somewhere
 	Shipped bool   // as users have it: no crash points, and optimised by the profile
 }
@@ -33,16 +32,11 @@ func Build(ctx context.Context, options BuildOptions) (*Program, error) {
 	if !options.Shipped {
 		args = append(args, "-tags", "faults", "-pgo=off") // a guided build takes twice as long
 	}
-	environment := append(os.Environ(), "CGO_ENABLED=0")
-	if options.Race {
-		args = append(args, "-race")
-		environment = append(os.Environ(), "CGO_ENABLED=1")
-	}
 	if options.Overlay != "" {
 		args = append(args, "-overlay="+options.Overlay)
 	}
 	build := exec.CommandContext(ctx, "go", append(args, "stockhold/cmd/stockhold")...)
-	build.Env = environment
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build the program: %w\n%s", err, text), p.Close())
 	}

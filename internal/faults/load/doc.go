@@ -2,7 +2,7 @@
 // there is, and looks at what everybody else notices.
 //
 // What a machine can carry is measured first, in the same run: the figures are
-// ratios, and every attempt is made up to three times, since a machine that does
-// something else for a moment spoils one. The stores, the server and the callers
+// ratios, and they must be reached in one of ten rounds, since a machine that
+// does something else for a moment spoils one. The stores, the server and the callers
 // share the machine.
 package load

@@ -31,9 +31,9 @@ const (
 )
 
 // wire is a connection that makes Trys at little cost: Connect's unary protocol in
-// bare HTTP/2 frames, many calls to a write, and no
-// goroutine, no context and no message for each. The usual client takes longer to
-// call than the server to turn away, and would be what is measured.
+// bare HTTP/2 frames, many calls to a write, and no goroutine and no context for each.
+// The usual client takes longer to call than the server to turn away, and would be what
+// is measured.
 //
 // Requests in flight (streams of them) fit into the window that servers start with,
 // so it is not looked at.
