@@ -83,7 +83,7 @@ func NewLedger(store Store, gate Gate, opts LedgerOptions) *Ledger {
 		opts:    opts,
 		slow:    newSlowLane(opts.QueueLines/4, batchSizes{opts.BatchLines, maxBatchOps}),
 	}
-	l.queue = newQueue(opts.QueueLines, batchSizes{opts.BatchLines, maxBatchOps}, l.drain, l.patience)
+	l.queue = newQueue(opts.QueueLines, opts.Committers, batchSizes{opts.BatchLines, maxBatchOps}, l.drain, l.patience)
 	l.pace.Store(int64(2 * time.Millisecond))
 	l.onHandLimit.Store(opts.OnHandLimit)
 	return l
@@ -152,14 +152,13 @@ func (l *Ledger) retryAfter() time.Duration {
 // commitQueue is one committer.
 func (l *Ledger) commitQueue(ctx context.Context) {
 	for {
-		ops, waited := l.queue.take()
-		if ops == nil {
+		load := l.queue.take()
+		if load == nil {
 			return
 		}
-		queueWait.Record(context.Background(), waited.Seconds())
-		ops = takeAll(ops)
-		l.run(ctx, l.divert(ops), time.Time{})
-		l.queue.finished()
+		queueWait.Record(context.Background(), load.waited.Seconds())
+		l.run(ctx, l.divert(takeAll(load.ops)), time.Time{})
+		l.queue.finished(load)
 	}
 }
 

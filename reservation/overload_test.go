@@ -12,15 +12,14 @@ import (
 // and takes it again once it has drained. An empty one takes everything.
 func TestQueueIsBoundedInTime(t *testing.T) {
 	const each = 100 * time.Millisecond
-	q := newQueue(1000, batchSizes{lines: 1, ops: 1}, func(ops, _ int) time.Duration { return time.Duration(ops) * each }, forEver)
+	q := newQueue(1000, 2, batchSizes{lines: 1, ops: 1}, func(ops, _ int) time.Duration { return time.Duration(ops) * each }, forEver)
 	one := []*Operation{{}}
 	require.Empty(t, q.put(one, 0), "nothing is ahead")
 	require.NotEmpty(t, q.put(one, each-1))
 	require.Empty(t, q.put(one, each))
 	require.NotEmpty(t, q.put(one, each), "two are ahead")
 	require.Equal(t, 2, q.depth())
-	taken, _ := q.take()
-	require.Len(t, taken, 1)
+	require.Len(t, q.take().ops, 1)
 	require.Empty(t, q.put(one, each))
 	q.close()
 	require.NotEmpty(t, q.put(one, time.Hour))
@@ -39,51 +38,49 @@ func TestASecondCommitterHelpsWhereNeeded(t *testing.T) {
 		}
 		return ops
 	}
-	takes := func(q *queue) <-chan int {
-		taken := make(chan int, 1)
-		go func() {
-			ops, _ := q.take()
-			taken <- len(ops)
-		}()
+	takes := func(q *queue) <-chan *load {
+		taken := make(chan *load, 1)
+		go func() { taken <- q.take() }()
 		return taken
 	}
 	t.Run("what arrives gathers for the first", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			q := newQueue(1000, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
+			q := newQueue(1000, 2, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
 			defer q.close()
 			require.Empty(t, q.put(some(1), 0))
-			require.Equal(t, 1, <-takes(q))
+			first := <-takes(q)
+			require.Len(t, first.ops, 1)
 			second := takes(q)
 			require.Empty(t, q.put(some(1), 0))
 			require.Empty(t, q.put(some(1), 0))
 			synctest.Wait()
 			require.Empty(t, second, "the first is at work")
-			q.finished()
-			require.Equal(t, 2, <-takes(q), "and takes all that gathered")
+			q.finished(first)
+			require.Len(t, (<-takes(q)).ops, 2, "and takes all that gathered")
 			q.close()
-			require.Zero(t, <-second)
+			require.Nil(t, <-second)
 		})
 	})
 	t.Run("a whole batch has gathered", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			q := newQueue(1000, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
+			q := newQueue(1000, 2, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
 			require.Empty(t, q.put(some(1), 0))
-			require.Equal(t, 1, <-takes(q))
+			require.Len(t, (<-takes(q)).ops, 1)
 			second := takes(q)
 			require.Empty(t, q.put(some(9), 0))
 			synctest.Wait()
 			require.Empty(t, second)
 			require.Empty(t, q.put(some(1), 0))
-			require.Equal(t, 10, <-second)
+			require.Len(t, (<-second).ops, 10)
 			q.close()
 		})
 	})
 	t.Run("the first takes too long", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			q := newQueue(1000, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
+			q := newQueue(1000, 2, batchSizes{lines: 100, ops: 10}, noTime, func() time.Duration { return time.Second })
 			defer q.close()
 			require.Empty(t, q.put(some(1), 0))
-			require.Equal(t, 1, <-takes(q))
+			require.Len(t, (<-takes(q)).ops, 1)
 			second := takes(q)
 			require.Empty(t, q.put(some(3), 0))
 			time.Sleep(time.Second - 1)
@@ -92,7 +89,7 @@ func TestASecondCommitterHelpsWhereNeeded(t *testing.T) {
 			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			require.Len(t, second, 1, "somebody helps")
-			require.Equal(t, 3, <-second)
+			require.Len(t, (<-second).ops, 3)
 		})
 	})
 }

@@ -1,6 +1,8 @@
 package reservation
 
 import (
+	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,28 +16,55 @@ import (
 // Another one helps only where that cannot be enough: when a whole batch has
 // gathered, or when the transaction under way takes far longer than usual (a
 // locked row, a stall).
+//
+// Where more waits than one transaction carries, committers divide the stock rows
+// among them: each takes operations of a shard of its own, by a hash of the row.
+// Otherwise transactions that are under way at once would want the same rows, and
+// follow each other however many there are. Operations on one row keep their
+// order; those that name no row, or several, go with whoever takes next.
 type queue struct {
 	sizes    batchSizes
+	shards   int                                // committers that divide the stock rows; 1: nobody does
 	limit    int                                // lines
 	drain    func(ops, lines int) time.Duration // about how long so much takes to be written
 	patience func() time.Duration               // how long a transaction may take before another committer helps
+	seed     maphash.Seed
 
 	mu      sync.Mutex
 	filled  *sync.Cond
-	ops     []*Operation
-	since   []time.Time // when each was put
+	ops     []waiting
+	sharded []int // how many of them are of each shard
 	lines   int
-	working int         // committers that have taken and not finished
+	work    []*load     // taken and not finished
 	late    bool        // what is under way takes longer than patience
 	alarm   *time.Timer // sets late; nil before its first use
 	closed  bool
 }
 
+// waiting is an operation in the queue.
+type waiting struct {
+	op    *Operation
+	shard int
+	since time.Time
+}
+
+// load is what a committer took.
+type load struct {
+	ops    []*Operation
+	shard  int
+	taken  time.Time
+	waited time.Duration // the first of them, in the queue
+}
+
+// anyShard is the shard of operations that belong to none, and of a load of whatever came.
+const anyShard = -1
+
 // batchSizes are the most that one transaction carries.
 type batchSizes struct{ lines, ops int }
 
-func newQueue(limit int, sizes batchSizes, drain func(ops, lines int) time.Duration, patience func() time.Duration) *queue {
-	q := &queue{sizes: sizes, limit: limit, drain: drain, patience: patience}
+func newQueue(limit, committers int, sizes batchSizes, drain func(ops, lines int) time.Duration, patience func() time.Duration) *queue {
+	q := &queue{sizes: sizes, shards: committers, limit: limit, drain: drain, patience: patience,
+		seed: maphash.MakeSeed(), sharded: make([]int, committers)}
 	q.filled = sync.NewCond(&q.mu)
 	return q
 }
@@ -60,11 +89,11 @@ func (q *queue) put(ops []*Operation, within time.Duration) (refused overload) {
 		return queueSlow
 	}
 	first := len(q.ops) == 0
-	q.ops = append(q.ops, ops...)
-	for range ops {
-		q.since = append(q.since, now)
+	for _, op := range ops {
+		w := waiting{op, q.shardOf(op), now}
+		q.ops = append(q.ops, w)
+		q.count(w, 1)
 	}
-	q.lines += lines
 	if q.ready() {
 		q.filled.Signal()
 	} else if first {
@@ -73,16 +102,66 @@ func (q *queue) put(ops []*Operation, within time.Duration) (refused overload) {
 	return ""
 }
 
+// shardOf is the shard of the one stock row that an operation names.
+func (q *queue) shardOf(op *Operation) int {
+	switch {
+	case q.shards < 2:
+		return anyShard
+	case op.Change != nil:
+		return int(maphash.Comparable(q.seed, op.Change.Key) % uint64(q.shards))
+	case len(op.Lines) == 1:
+		return int(maphash.Comparable(q.seed, op.Lines[0].Key) % uint64(q.shards))
+	}
+	return anyShard
+}
+
+// count keeps the figures of what waits.
+func (q *queue) count(w waiting, n int) {
+	q.lines += n * w.op.weight()
+	if w.shard != anyShard {
+		q.sharded[w.shard] += n
+	}
+}
+
 // ready says that a committer that is free is to take what is there.
 func (q *queue) ready() bool {
 	switch {
 	case len(q.ops) == 0:
 		return false
-	case q.working == 0 || q.late || q.closed:
+	case len(q.work) == 0 || q.late || q.closed:
 		return true
 	default:
-		return q.lines >= q.sizes.lines || len(q.ops) >= q.sizes.ops
+		return q.lines >= q.sizes.lines || len(q.ops) >= q.sizes.ops || q.next() != anyShard
 	}
+}
+
+// next is the shard that a committer is to take now, or anyShard if it is to take
+// what came first. Shards are for when there is more than one transaction carries,
+// or when a shard is under way and the rest need not wait for it, and only where
+// a fair share of a transaction has gathered: few operations are not worth one.
+func (q *queue) next() int {
+	if q.shards < 2 || q.late || q.closed {
+		return anyShard
+	}
+	divided := slices.ContainsFunc(q.work, func(l *load) bool { return l.shard != anyShard })
+	if !divided && q.lines <= q.sizes.lines && len(q.ops) <= q.sizes.ops {
+		return anyShard
+	}
+	best, most := anyShard, q.sizes.ops/q.shards-1
+	for shard, n := range q.sharded {
+		if n > most && !q.busy(shard) {
+			best, most = shard, n
+		}
+	}
+	return best
+}
+
+// busy says that a committer is at work on a shard. One that takes too long does
+// not keep others from it: the row that it waits for may be none of theirs.
+func (q *queue) busy(shard int) bool {
+	return slices.ContainsFunc(q.work, func(l *load) bool {
+		return l.shard == shard && time.Since(l.taken) <= q.patience()
+	})
 }
 
 // watch calls for help if nobody takes what is there within the patience.
@@ -101,32 +180,20 @@ func (q *queue) callForHelp() {
 	q.filled.Signal()
 }
 
-// take waits for operations and takes what is there, as much as one transaction
-// carries (but always one). It returns nil once the queue is closed and empty.
-// Whoever took something says so when it is finished.
-func (q *queue) take() (ops []*Operation, waited time.Duration) {
+// take waits for operations and takes what is there, or its shard of it, as much
+// as one transaction carries (but always one). It returns nil once the queue is
+// closed and empty. Whoever took something says so when it is finished.
+func (q *queue) take() *load {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.ready() {
 		if q.closed {
-			return nil, 0
+			return nil
 		}
 		q.filled.Wait()
 	}
-	n, lines := 0, 0
-	for n < len(q.ops) && n < q.sizes.ops {
-		w := q.ops[n].weight()
-		if n > 0 && lines+w > q.sizes.lines {
-			break
-		}
-		lines += w
-		n++
-	}
-	ops = append(ops, q.ops[:n]...)
-	waited = time.Since(q.since[0])
-	clear(q.ops[:n])
-	q.ops, q.since, q.lines = q.ops[n:], q.since[n:], q.lines-lines
-	q.working++
+	l := q.cut(q.next())
+	q.work = append(q.work, l)
 	q.late = false
 	switch {
 	case q.ready():
@@ -136,14 +203,41 @@ func (q *queue) take() (ops []*Operation, waited time.Duration) {
 	case q.alarm != nil:
 		q.alarm.Stop()
 	}
-	return ops, waited
+	return l
+}
+
+// cut takes operations off the queue, those of one shard and of none if one is
+// given, and keeps the order of those that it leaves.
+func (q *queue) cut(shard int) *load {
+	l := &load{shard: shard, taken: time.Now()}
+	looked, lines := 0, 0
+	var left []waiting
+	for ; looked < len(q.ops) && len(l.ops) < q.sizes.ops; looked++ {
+		w := q.ops[looked]
+		if shard != anyShard && w.shard != shard && w.shard != anyShard {
+			left = append(left, w)
+			continue
+		}
+		if len(l.ops) == 0 {
+			l.waited = l.taken.Sub(w.since)
+		} else if lines+w.op.weight() > q.sizes.lines {
+			break
+		}
+		lines += w.op.weight()
+		l.ops = append(l.ops, w.op)
+		q.count(w, -1)
+	}
+	copy(q.ops[looked-len(left):], left)
+	clear(q.ops[:looked-len(left)])
+	q.ops = q.ops[looked-len(left):]
+	return l
 }
 
 // finished is for a committer that is done with what it took, and takes again.
-func (q *queue) finished() {
+func (q *queue) finished(l *load) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.working--
+	q.work = slices.DeleteFunc(q.work, func(other *load) bool { return other == l })
 }
 
 // close lets the committers finish what is queued and refuses the rest.

@@ -25,7 +25,7 @@ type slowLane struct {
 func newSlowLane(limit int, sizes batchSizes) *slowLane {
 	noTime := func(int, int) time.Duration { return 0 }
 	alone := func() time.Duration { return time.Hour }
-	return &slowLane{queue: newQueue(limit, sizes, noTime, alone), until: map[any]time.Time{}}
+	return &slowLane{queue: newQueue(limit, 1, sizes, noTime, alone), until: map[any]time.Time{}}
 }
 
 // mark notes rows that are locked.
@@ -175,18 +175,18 @@ func (l *Ledger) slowDown(ops []*Operation) {
 // row share a transaction, and its fate: one time-out answers them all.
 func (l *Ledger) commitSlowLane(ctx context.Context) {
 	for {
-		ops, _ := l.slow.queue.take()
-		if ops == nil {
+		load := l.slow.queue.take()
+		if load == nil {
 			return
 		}
-		for len(ops) > 0 {
+		for ops := load.ops; len(ops) > 0; {
 			var group []*Operation
 			group, ops = l.slow.group(ops)
 			if group = takeAll(group); len(group) > 0 {
 				l.runSlow(ctx, group)
 			}
 		}
-		l.slow.queue.finished()
+		l.slow.queue.finished(load)
 	}
 }
 

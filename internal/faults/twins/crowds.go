@@ -49,8 +49,22 @@ var crowds = []Twin{
 		Name:    "calls gather for one transaction",
 		Promise: "What arrives during a transaction gathers for the next: one row lock and one write serve many calls.",
 		Without: "Every committer that is free takes whatever there is.",
-		Edits:   []Edit{{"reservation/queue.go", "case q.working == 0 || q.late || q.closed:", "case true:"}},
+		Edits:   []Edit{{"reservation/queue.go", "case len(q.work) == 0 || q.late || q.closed:", "case true:"}},
 		Notice:  inReservation("TestASecondCommitterHelpsWhereNeeded"),
+	},
+	{
+		Name:    "committers divide the rows",
+		Promise: "Where more waits than one transaction carries, those under way at once want different stock rows.",
+		Without: "They want the same ones, and follow each other.",
+		Edits:   []Edit{{"reservation/queue.go", "if n > most", "if false && n > most"}},
+		Notice:  inReservation("TestCommittersDivideTheRows"),
+	},
+	{
+		Name:    "a stuck transaction does not keep its rows",
+		Promise: "Rows that were divided are open to another committer when the one that has them stands still.",
+		Without: "They wait for it, though it waits for one of them only.",
+		Edits:   []Edit{{"reservation/queue.go", " && time.Since(l.taken) <= q.patience()", ""}},
+		Notice:  inReservation("TestAStuckTransactionDoesNotKeepItsShard"),
 	},
 	{
 		Name:    "a connection in doubt is closed",
