@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"stockhold/inventory"
 )
 
 // queue holds operations until a committer takes them, in arrival order. It is
@@ -20,15 +22,16 @@ import (
 // Where more waits than one transaction carries, committers divide the stock rows
 // among them: each takes operations of a shard of its own, by a hash of the row.
 // Otherwise transactions that are under way at once would want the same rows, and
-// follow each other however many there are. Operations on one row keep their
-// order; those that name no row, or several, go with whoever takes next.
+// follow each other however many there are. Operations that name one row are taken
+// in the order in which they came. Those that name none, or several, go with whoever
+// takes next, and may overtake others: their rows may be anybody's.
 type queue struct {
 	sizes    batchSizes
 	shards   int                                // committers that divide the stock rows; 1: nobody does
 	limit    int                                // lines
 	drain    func(ops, lines int) time.Duration // about how long so much takes to be written
 	patience func() time.Duration               // how long a transaction may take before another committer helps
-	seed     maphash.Seed
+	hash     func(inventory.Key) uint64
 
 	mu      sync.Mutex
 	filled  *sync.Cond
@@ -38,6 +41,7 @@ type queue struct {
 	work    []*load     // taken and not finished
 	late    bool        // what is under way takes longer than patience
 	alarm   *time.Timer // sets late; nil before its first use
+	armed   bool        // the alarm is set
 	closed  bool
 }
 
@@ -63,8 +67,10 @@ const anyShard = -1
 type batchSizes struct{ lines, ops int }
 
 func newQueue(limit, committers int, sizes batchSizes, drain func(ops, lines int) time.Duration, patience func() time.Duration) *queue {
+	seed := maphash.MakeSeed()
+	hash := func(k inventory.Key) uint64 { return maphash.Comparable(seed, k) }
 	q := &queue{sizes: sizes, shards: committers, limit: limit, drain: drain, patience: patience,
-		seed: maphash.MakeSeed(), sharded: make([]int, committers)}
+		hash: hash, sharded: make([]int, committers)}
 	q.filled = sync.NewCond(&q.mu)
 	return q
 }
@@ -108,9 +114,9 @@ func (q *queue) shardOf(op *Operation) int {
 	case q.shards < 2:
 		return anyShard
 	case op.Change != nil:
-		return int(maphash.Comparable(q.seed, op.Change.Key) % uint64(q.shards))
+		return int(q.hash(op.Change.Key) % uint64(q.shards))
 	case len(op.Lines) == 1:
-		return int(maphash.Comparable(q.seed, op.Lines[0].Key) % uint64(q.shards))
+		return int(q.hash(op.Lines[0].Key) % uint64(q.shards))
 	}
 	return anyShard
 }
@@ -147,7 +153,7 @@ func (q *queue) next() int {
 	if !divided && q.lines <= q.sizes.lines && len(q.ops) <= q.sizes.ops {
 		return anyShard
 	}
-	best, most := anyShard, q.sizes.ops/q.shards-1
+	best, most := anyShard, q.share()-1
 	for shard, n := range q.sharded {
 		if n > most && !q.busy(shard) {
 			best, most = shard, n
@@ -155,6 +161,9 @@ func (q *queue) next() int {
 	}
 	return best
 }
+
+// share is a committer's fair share of one transaction.
+func (q *queue) share() int { return max(min(q.sizes.ops, q.sizes.lines)/q.shards, 1) }
 
 // busy says that a committer is at work on a shard. One that takes too long does
 // not keep others from it: the row that it waits for may be none of theirs.
@@ -166,6 +175,7 @@ func (q *queue) busy(shard int) bool {
 
 // watch calls for help if nobody takes what is there within the patience.
 func (q *queue) watch() {
+	q.armed = true
 	if q.alarm == nil {
 		q.alarm = time.AfterFunc(q.patience(), q.callForHelp)
 	} else {
@@ -176,7 +186,7 @@ func (q *queue) watch() {
 func (q *queue) callForHelp() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.late = true
+	q.late, q.armed = true, false
 	q.filled.Signal()
 }
 
@@ -190,6 +200,9 @@ func (q *queue) take() *load {
 		if q.closed {
 			return nil
 		}
+		if len(q.ops) > 0 && !q.armed { // another's end can make what waits less than enough
+			q.watch()
+		}
 		q.filled.Wait()
 	}
 	l := q.cut(q.next())
@@ -202,19 +215,25 @@ func (q *queue) take() *load {
 		q.watch()
 	case q.alarm != nil:
 		q.alarm.Stop()
+		q.armed = false
 	}
 	return l
 }
 
-// cut takes operations off the queue, those of one shard and of none if one is
-// given, and keeps the order of those that it leaves.
+// cut takes operations off the queue, in order. Where a shard is given it leaves
+// those of others that somebody is at work on, or that are worth a load of their
+// own: a few that nobody would come for go along.
 func (q *queue) cut(shard int) *load {
 	l := &load{shard: shard, taken: time.Now()}
+	leave := make([]bool, q.shards)
+	for other, n := range q.sharded {
+		leave[other] = shard != anyShard && other != shard && (n >= q.share() || q.busy(other))
+	}
 	looked, lines := 0, 0
 	var left []waiting
 	for ; looked < len(q.ops) && len(l.ops) < q.sizes.ops; looked++ {
 		w := q.ops[looked]
-		if shard != anyShard && w.shard != shard && w.shard != anyShard {
+		if w.shard != anyShard && leave[w.shard] {
 			left = append(left, w)
 			continue
 		}

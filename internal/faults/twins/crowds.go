@@ -42,7 +42,7 @@ var crowds = []Twin{
 		Name:    "a late transaction gets help",
 		Promise: "While one transaction takes far longer than usual, another committer works beside it.",
 		Without: "What is queued waits for the one that stands still.",
-		Edits:   []Edit{{"reservation/queue.go", "\tq.late = true\n", ""}},
+		Edits:   []Edit{{"reservation/queue.go", "q.late, q.armed = true, false", "q.armed = false"}},
 		Notice:  inReservation("TestASecondCommitterHelpsWhereNeeded"),
 	},
 	{
@@ -62,9 +62,16 @@ var crowds = []Twin{
 	{
 		Name:    "a stuck transaction does not keep its rows",
 		Promise: "Rows that were divided are open to another committer when the one that has them stands still.",
-		Without: "They wait for it, though it waits for one of them only.",
+		Without: "Nobody comes for them but with all others, though it waits for one of them only.",
 		Edits:   []Edit{{"reservation/queue.go", " && time.Since(l.taken) <= q.patience()", ""}},
 		Notice:  inReservation("TestAStuckTransactionDoesNotKeepItsShard"),
+	},
+	{
+		Name:    "what a division leaves is not forgotten",
+		Promise: "Who goes to sleep over calls that are too few to help with is woken when the transaction under way takes too long.",
+		Without: "They wait for it, however long it stands still.",
+		Edits:   []Edit{{"reservation/queue.go", "if len(q.ops) > 0 && !q.armed {", "if false {"}},
+		Notice:  inReservation("TestWhatADivisionLeavesIsNotForgotten"),
 	},
 	{
 		Name:    "a connection in doubt is closed",
