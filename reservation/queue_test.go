@@ -209,24 +209,6 @@ func TestQueueLosesNothing(t *testing.T) {
 		q.hash = number
 		var put, taken []*Operation
 		var work []*load
-		take := func(t *rapid.T) {
-			if !q.ready() {
-				t.Skip()
-			}
-			l := q.take()
-			if len(l.ops) == 0 {
-				t.Fatal("an empty load")
-			}
-			lines := 0
-			for _, op := range l.ops {
-				lines += op.weight()
-			}
-			if len(l.ops) > 6 || lines > 12 && len(l.ops) > 1 {
-				t.Fatalf("%d operations with %d lines in one load", len(l.ops), lines)
-			}
-			taken = append(taken, l.ops...)
-			work = append(work, l)
-		}
 		t.Repeat(map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
 				var ops []*Operation
@@ -243,10 +225,22 @@ func TestQueueLosesNothing(t *testing.T) {
 				put = append(put, ops...)
 			},
 			"take": func(t *rapid.T) {
-				if len(work) == committers {
-					t.Skip()
+				if len(work) == committers || !q.ready() {
+					t.Skip() // rapid draws another action
 				}
-				take(t)
+				l := q.take()
+				if len(l.ops) == 0 {
+					t.Fatal("an empty load")
+				}
+				lines := 0
+				for _, op := range l.ops {
+					lines += op.weight()
+				}
+				if len(l.ops) > 6 || lines > 12 && len(l.ops) > 1 {
+					t.Fatalf("%d operations with %d lines in one load", len(l.ops), lines)
+				}
+				taken = append(taken, l.ops...)
+				work = append(work, l)
 			},
 			"finish": func(t *rapid.T) {
 				if len(work) == 0 {

@@ -1,6 +1,8 @@
 package reservation_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -122,4 +124,38 @@ func TestALockWaitRollsTheWholeBatchBack(t *testing.T) {
 	require.Equal(t, int64(10), s.stock(t, "B").OnHand)
 	require.NoError(t, s.change(t, inventory.Change{ID: "unseen", Key: key("B"), Amount: 5}).Err)
 	require.Equal(t, int64(15), s.stock(t, "B").OnHand)
+}
+
+// More calls than one transaction carries, for more than there is, by two processes:
+// their committers divide the rows, and each row ends at its last unit.
+func TestDividedRowsAreNotOversold(t *testing.T) {
+	const skus, units, wanted = 40, 50, 75
+	s, other := twoShops(t)
+	for i := range skus {
+		s.set(t, fmt.Sprint(i), units)
+	}
+	ops := func(process string) (ops []*reservation.Operation) {
+		for n := range skus * wanted {
+			ops = append(ops, holding(fmt.Sprint(process, n), line(fmt.Sprint(n%skus), 1)))
+		}
+		return ops
+	}
+	var ours, theirs []reservation.Answer
+	var processes sync.WaitGroup
+	processes.Go(func() { theirs = other.all(t, ops("theirs-")...) })
+	ours = s.all(t, ops("ours-")...)
+	processes.Wait()
+
+	held := make([]int, skus)
+	for n, answer := range append(ours, theirs...) {
+		if answer.Err == nil {
+			held[n%skus]++
+		} else {
+			requireReason(t, reservation.InsufficientStock, answer.Err)
+		}
+	}
+	for i := range skus {
+		require.Equal(t, units, held[i])
+		require.Equal(t, int64(units), s.stock(t, fmt.Sprint(i)).Reserved)
+	}
 }
